@@ -1,0 +1,1 @@
+"""Benchmarks at the phone's RTP: python -m bench NAME --edge gateway|external --json FILE."""

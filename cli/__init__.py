@@ -1,0 +1,1 @@
+"""The command line, leadline NOUN VERB: parses, calls one function, prints."""

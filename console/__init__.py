@@ -1,0 +1,1 @@
+"""HTTP, browser and operator pages. Nothing yet."""

@@ -1,0 +1,1 @@
+"""The embedded SIP gateway: a development and CI stand-in for livekit-sip. Imports sip.ua only."""

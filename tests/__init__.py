@@ -1,0 +1,1 @@
+"""Tests: tables of calls, properties, contracts, and real calls over SIP."""
