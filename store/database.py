@@ -1,0 +1,112 @@
+"""Opening the database: engine, SQLite's settings, schema migrations run from here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from store.calls import StoreError
+from store.sql_calls import SqlCalls
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+#: How long SQLite waits for another process's write. The writer behind it retries; an opt-out cannot wait long.
+BUSY_MS = 2000
+
+
+class DatabaseUnusable(StoreError):
+    """The database cannot be opened."""
+
+
+@asynccontextmanager
+async def open_calls(url: str, *, migrated: bool = False) -> AsyncIterator[SqlCalls]:
+    """Calls in the database at `url`, brought to the newest schema unless the caller knows that it is (`migrated`).
+
+    Raises:
+        DatabaseUnusable: wrong URL, missing driver, unwritable file, a schema newer than this program.
+    """
+    engine = open_engine(url)
+    try:
+        if not migrated:
+            await migrate(engine)
+        yield SqlCalls(engine)
+    finally:
+        await engine.dispose()
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine for `url`; the folder of a SQLite file is created."""
+    try:
+        parsed = sa.make_url(url)
+        engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    except (ArgumentError, NoSuchModuleError, ImportError) as wrong:
+        raise DatabaseUnusable(
+            f"LEADLINE_DATABASE_URL is not usable ({wrong}); write sqlite+aiosqlite:///path/to/leadline.db, "
+            "or postgresql+asyncpg://user@host/name with the extra `postgres` installed"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        _make_folder(parsed.database)
+        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
+    return engine
+
+
+def _make_folder(database: str | None) -> None:
+    if not database or database == ":memory:":
+        return
+    try:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise DatabaseUnusable(f"cannot create the folder for {database}: {wrong.strerror}") from None
+
+
+def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    """Bring the schema to the newest version. Cheap when it is: Alembic is loaded only when there is work."""
+    newest = max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    try:
+        async with engine.connect() as connection:
+            current = await connection.run_sync(_revision)
+            if current == newest:
+                return
+            if current is not None and current > newest:
+                raise DatabaseUnusable(
+                    f"the database has schema {current}, this program knows {newest}: upgrade Leadline, "
+                    "or point LEADLINE_DATABASE_URL at another database"
+                )
+        async with engine.connect() as connection:
+            if engine.dialect.name == "sqlite":  # one process migrates, others wait, then find it done
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+    except (DatabaseError, OSError) as wrong:
+        where = engine.url.render_as_string(hide_password=True)
+        raise DatabaseUnusable(f"cannot open the database {where}: {wrong.__cause__ or wrong}") from wrong
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return str(revision) if revision is not None else None
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

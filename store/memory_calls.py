@@ -1,0 +1,87 @@
+"""Calls kept in this process: the fake that tests and tools use where no database is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from flows.model import Answer
+from store.calls import Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+
+
+class MemoryCalls:
+    """`Calls` in dictionaries. Forgets everything with the process."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, Call] = {}
+        self._turns: dict[str, dict[int, Turn]] = {}
+        self._answers: dict[str, dict[str, Answer]] = {}
+        self._flows: dict[str, str] = {}
+        self._suppressed: dict[tuple[str, str], str] = {}
+
+    async def begin(self, call: NewCall) -> None:
+        if call.id not in self._calls:
+            self._calls[call.id] = Call(call)
+            self._turns[call.id] = {}
+            self._answers[call.id] = {}
+
+    async def answered(self, call_id: str, at: float, sip_call_id: str = "") -> None:
+        call = await self.get(call_id)
+        self._calls[call_id] = replace(
+            call,
+            answered_at=at if call.answered_at is None else call.answered_at,
+            sip=replace(call.sip, call_id=sip_call_id or call.sip.call_id),
+        )
+
+    async def add_turn(self, call_id: str, turn: Turn) -> None:
+        await self.get(call_id)
+        self._turns[call_id].setdefault(turn.n, turn)
+
+    async def put_answers(self, call_id: str, answers: Iterable[Answer]) -> None:
+        await self.get(call_id)
+        self._answers[call_id].update((answer.slot, answer) for answer in answers)
+
+    async def opt_out(self, number: str, scope: str, at: float, source: str, call_id: str, effect_id: str) -> None:
+        self._suppressed.setdefault((call_id, effect_id), suppression_key(number))
+
+    async def is_suppressed(self, number: str) -> bool:
+        key = suppression_key(number)
+        return bool(key) and key in self._suppressed.values()
+
+    async def sip_result(self, call_id: str, status: int | None, phrase: str) -> None:
+        call = await self.get(call_id)
+        self._calls[call_id] = replace(call, sip=SipLeg(call.sip.call_id, status, phrase))
+
+    async def finish(
+        self, call_id: str, disposition: str, score: int, record: Mapping[str, object], ended_at: float
+    ) -> None:
+        call = await self.get(call_id)
+        self._calls[call_id] = replace(
+            call, disposition=disposition, score=score, record=dict(record), ended_at=ended_at
+        )
+
+    async def get(self, call_id: str) -> Call:
+        if call_id not in self._calls:
+            raise UnknownCall(call_id)
+        return self._calls[call_id]
+
+    async def find(self, prefix: str, limit: int = 10) -> tuple[Call, ...]:
+        return tuple(call for call in self._newest() if call.id.startswith(prefix))[:limit]
+
+    async def list(self, limit: int = 20) -> tuple[Call, ...]:
+        return self._newest()[:limit]
+
+    async def turns(self, call_id: str) -> tuple[Turn, ...]:
+        return tuple(turn for _, turn in sorted(self._turns.get(call_id, {}).items()))
+
+    async def answers(self, call_id: str) -> tuple[Answer, ...]:
+        return tuple(sorted(self._answers.get(call_id, {}).values(), key=lambda answer: (answer.at, answer.slot)))
+
+    async def keep_flow(self, flow_hash: str, name: str, body: str) -> None:
+        self._flows.setdefault(flow_hash, body)
+
+    async def flow_body(self, flow_hash: str) -> str | None:
+        return self._flows.get(flow_hash)
+
+    def _newest(self) -> tuple[Call, ...]:
+        return tuple(sorted(self._calls.values(), key=lambda call: (-call.begun.created_at, call.id)))

@@ -1,0 +1,214 @@
+"""Calls in SQLite or Postgres, through SQLAlchemy Core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from flows.model import Answer, Direction, Mode, Value
+from store import tables
+from store.calls import Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+
+_NEWEST_FIRST = (tables.calls.c.created_at.desc(), tables.calls.c.id)
+
+
+class SqlCalls:
+    """`Calls` in a database whose schema is up to date; see `store.database.open_calls`."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def begin(self, call: NewCall) -> None:
+        row = {
+            "id": call.id,
+            "direction": call.direction.value,
+            "flow": call.flow,
+            "flow_hash": call.flow_hash,
+            "room": call.room,
+            "caller": call.caller,
+            "callee": call.callee,
+            "created_at": call.created_at,
+            "lead": dict(call.lead),
+            "record": {},
+        }
+        await self._write(self._insert(tables.calls).values(row).on_conflict_do_nothing())
+
+    async def answered(self, call_id: str, at: float, sip_call_id: str = "") -> None:
+        calls = tables.calls.c
+        await self._update(
+            call_id,
+            answered_at=sa.func.coalesce(calls.answered_at, at),
+            sip_call_id=sip_call_id or calls.sip_call_id,
+        )
+
+    async def add_turn(self, call_id: str, turn: Turn) -> None:
+        row = {
+            "call_id": call_id,
+            "n": turn.n,
+            "who": turn.who,
+            "text": turn.text,
+            "mode": turn.mode,
+            "slot": turn.slot,
+            "at": turn.at,
+            "response_ms": turn.response_ms,
+            "interrupted": turn.interrupted,
+        }
+        await self._write_of(call_id, self._insert(tables.turns).values(row).on_conflict_do_nothing())
+
+    async def put_answers(self, call_id: str, answers: Iterable[Answer]) -> None:
+        rows = [_answer_row(call_id, answer) for answer in answers]
+        if not rows:
+            await self.get(call_id)
+            return
+        insert = self._insert(tables.answers).values(rows)
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in ("call_id", "slot")}
+        await self._write_of(call_id, insert.on_conflict_do_update(index_elements=["call_id", "slot"], set_=changed))
+
+    async def opt_out(self, number: str, scope: str, at: float, source: str, call_id: str, effect_id: str) -> None:
+        row = {
+            "call_id": call_id,
+            "effect_id": effect_id,
+            "number": suppression_key(number),
+            "scope": scope,
+            "at": at,
+            "source": source,
+        }
+        await self._write(self._insert(tables.suppressions).values(row).on_conflict_do_nothing())
+
+    async def is_suppressed(self, number: str) -> bool:
+        key = suppression_key(number)
+        if not key:
+            return False
+        query = sa.select(sa.exists().where(tables.suppressions.c.number == key))
+        async with self._engine.connect() as connection:
+            return bool(await connection.scalar(query))
+
+    async def sip_result(self, call_id: str, status: int | None, phrase: str) -> None:
+        await self._update(call_id, sip_status=status, sip_phrase=phrase)
+
+    async def finish(
+        self, call_id: str, disposition: str, score: int, record: Mapping[str, object], ended_at: float
+    ) -> None:
+        await self._update(call_id, disposition=disposition, score=score, record=dict(record), ended_at=ended_at)
+
+    async def get(self, call_id: str) -> Call:
+        found = await self._calls(sa.select(tables.calls).where(tables.calls.c.id == call_id))
+        if not found:
+            raise UnknownCall(call_id)
+        return found[0]
+
+    async def find(self, prefix: str, limit: int = 10) -> tuple[Call, ...]:
+        starts = tables.calls.c.id.startswith(prefix, autoescape=True)
+        return await self._calls(sa.select(tables.calls).where(starts).order_by(*_NEWEST_FIRST).limit(limit))
+
+    async def list(self, limit: int = 20) -> tuple[Call, ...]:
+        return await self._calls(sa.select(tables.calls).order_by(*_NEWEST_FIRST).limit(limit))
+
+    async def turns(self, call_id: str) -> tuple[Turn, ...]:
+        table = tables.turns
+        rows = await self._rows(sa.select(table).where(table.c.call_id == call_id).order_by(table.c.n))
+        return tuple(Turn(**{name: row[name] for name in Turn.__dataclass_fields__}) for row in rows)
+
+    async def answers(self, call_id: str) -> tuple[Answer, ...]:
+        table = tables.answers
+        rows = await self._rows(sa.select(table).where(table.c.call_id == call_id).order_by(table.c.at, table.c.slot))
+        return tuple(_answer(row) for row in rows)
+
+    async def keep_flow(self, flow_hash: str, name: str, body: str) -> None:
+        row = {"hash": flow_hash, "name": name, "body": body}
+        await self._write(self._insert(tables.flows).values(row).on_conflict_do_nothing())
+
+    async def flow_body(self, flow_hash: str) -> str | None:
+        query = sa.select(tables.flows.c.body).where(tables.flows.c.hash == flow_hash)
+        async with self._engine.connect() as connection:
+            return cast("str | None", await connection.scalar(query))
+
+    def _insert(self, table: sa.Table) -> sqlite.Insert:
+        # Both dialects spell ON CONFLICT with the same methods; SQLAlchemy types them apart.
+        if self._engine.dialect.name == "postgresql":
+            return cast("sqlite.Insert", postgresql.insert(table))
+        return sqlite.insert(table)
+
+    async def _write(self, statement: sa.Executable) -> None:
+        async with self._engine.begin() as connection:
+            await connection.execute(statement)
+
+    async def _write_of(self, call_id: str, statement: sa.Executable) -> None:
+        """Write a row that belongs to a call; the foreign key says when there is none."""
+        try:
+            await self._write(statement)
+        except IntegrityError:
+            raise UnknownCall(call_id) from None
+
+    async def _update(self, call_id: str, **values: object) -> None:
+        statement = sa.update(tables.calls).where(tables.calls.c.id == call_id).values(**values)
+        async with self._engine.begin() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise UnknownCall(call_id)
+
+    async def _rows(self, query: sa.Select[Any]) -> tuple[sa.RowMapping, ...]:
+        async with self._engine.connect() as connection:
+            return tuple((await connection.execute(query)).mappings())
+
+    async def _calls(self, query: sa.Select[Any]) -> tuple[Call, ...]:
+        return tuple(_call(row) for row in await self._rows(query))
+
+
+def _call(row: sa.RowMapping) -> Call:
+    begun = NewCall(
+        id=row["id"],
+        direction=Direction(row["direction"]),
+        flow=row["flow"],
+        flow_hash=row["flow_hash"],
+        room=row["room"],
+        caller=row["caller"],
+        callee=row["callee"],
+        created_at=row["created_at"],
+        lead=row["lead"],
+    )
+    return Call(
+        begun,
+        SipLeg(row["sip_call_id"], row["sip_status"], row["sip_phrase"]),
+        answered_at=row["answered_at"],
+        ended_at=row["ended_at"],
+        disposition=row["disposition"],
+        score=row["score"],
+        record=row["record"],
+    )
+
+
+def _answer_row(call_id: str, answer: Answer) -> dict[str, object]:
+    return {
+        "call_id": call_id,
+        "slot": answer.slot,
+        "value": dict(answer.value) if isinstance(answer.value, Mapping) else answer.value,
+        "raw": answer.raw,
+        "mode": answer.mode.value,
+        "confirmed": answer.confirmed,
+        "tries": answer.tries,
+        "certainty": answer.certainty,
+        "at": answer.at,
+    }
+
+
+def _answer(row: sa.RowMapping) -> Answer:
+    return Answer(
+        slot=row["slot"],
+        value=_value(row["value"]),
+        raw=row["raw"],
+        mode=Mode(row["mode"]),
+        confirmed=row["confirmed"],
+        tries=row["tries"],
+        certainty=row["certainty"],
+        at=row["at"],
+    )
+
+
+def _value(stored: Value | list[int | float | str | None]) -> Value:
+    """JSON has no tuples: a list read back is the tuple that was stored."""
+    return tuple(stored) if isinstance(stored, list) else stored

@@ -1,0 +1,186 @@
+"""One contract for every `Calls`: SQL and memory behave alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.model import Answer, Direction, Mode
+from store.calls import Calls, NewCall, SipLeg, StoreError, Turn, UnknownCall, suppression_key
+from store.database import DatabaseUnusable, migrate, open_calls, open_engine
+from store.memory_calls import MemoryCalls
+
+LEE = "+12025550134"
+
+
+def new_call(call_id: str = "c1", created_at: float = 100.0) -> NewCall:
+    return NewCall(
+        call_id, Direction.INBOUND, "b2b", "h1", "room-1", LEE, "+12025550100", created_at, {"first_name": "Ada"}
+    )
+
+
+@asynccontextmanager
+async def _memory() -> AsyncIterator[Calls]:
+    yield MemoryCalls()
+
+
+def _open(kind: str, tmp_path: Path) -> AbstractAsyncContextManager[Calls]:
+    return _memory() if kind == "memory" else open_calls(f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def calls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Calls]:
+    async with _open(request.param, tmp_path) as opened:
+        yield opened
+
+
+async def test_a_call_from_begin_to_finish(calls: Calls) -> None:
+    await calls.begin(new_call())
+    await calls.answered("c1", 101.5, "SCL_1")
+    await calls.sip_result("c1", 200, "OK")
+    await calls.finish("c1", "qualified", 65, {"answers": {"size": [20, 50]}}, 160.0)
+    call = await calls.get("c1")
+    assert call.begun == new_call()
+    assert call.sip == SipLeg("SCL_1", 200, "OK")
+    assert (call.answered_at, call.ended_at, call.disposition, call.score) == (101.5, 160.0, "qualified", 65)
+    assert call.record == {"answers": {"size": [20, 50]}}
+
+
+async def test_begin_and_answered_keep_what_came_first(calls: Calls) -> None:
+    await calls.begin(new_call())
+    await calls.begin(new_call(created_at=999.0))
+    await calls.answered("c1", 101.0, "SCL_1")
+    await calls.answered("c1", 105.0)
+    call = await calls.get("c1")
+    assert (call.begun.created_at, call.answered_at, call.sip.call_id) == (100.0, 101.0, "SCL_1")
+
+
+async def test_turns_are_appended_once_and_read_in_order(calls: Calls) -> None:
+    await calls.begin(new_call())
+    said = Turn(0, "bot", "How many people?", 102.0, slot="size", response_ms=310, interrupted=True)
+    heard = Turn(1, "caller", "95", 104.0, mode="keypad", slot="size")
+    await calls.add_turn("c1", heard)
+    await calls.add_turn("c1", said)
+    await calls.add_turn("c1", Turn(1, "caller", "again", 200.0))
+    assert await calls.turns("c1") == (said, heard)
+
+
+async def test_an_answer_takes_its_slots_earlier_ones_place(calls: Calls) -> None:
+    await calls.begin(new_call())
+    size = Answer("size", (20, 50), "twenty to fifty", Mode.SPEECH, at=103.0)
+    budget = Answer("budget", (1000, None, "month"), "a thousand and up", Mode.SPEECH, "explicit", 2, 0.8, 110.0)
+    person = Answer("person", {"name": "Ada Example", "company": None}, "Ada Example", Mode.PREFILL, at=99.0)
+    await calls.put_answers("c1", [size, budget, person])
+    corrected = Answer("size", "no, fifteen", "no, fifteen", Mode.SPEECH, "implicit", 2, 0.9, 120.0)
+    await calls.put_answers("c1", [corrected])
+    await calls.put_answers("c1", [])
+    assert await calls.answers("c1") == (person, budget, corrected)
+
+
+async def test_opt_out_holds_for_the_number_however_it_is_written(calls: Calls) -> None:
+    for _ in range(2):
+        await calls.opt_out(LEE, "seller", 130.0, "speech", "c-without-row", "e7")
+    assert await calls.is_suppressed("+1 (202) 555-0134")
+    assert not await calls.is_suppressed("+12025550135")
+
+
+async def test_an_opt_out_of_nobody_suppresses_nobody(calls: Calls) -> None:
+    await calls.opt_out("anonymous", "seller", 130.0, "speech", "c1", "e7")
+    assert not await calls.is_suppressed("anonymous")
+    assert not await calls.is_suppressed("")
+
+
+async def test_lists_are_newest_first_and_prefixes_are_literal(calls: Calls) -> None:
+    for at, call_id in enumerate(["ab-1", "ab%2", "c-3"]):
+        await calls.begin(new_call(call_id, float(at)))
+    assert [call.id for call in await calls.list(2)] == ["c-3", "ab%2"]
+    assert [call.id for call in await calls.find("ab")] == ["ab%2", "ab-1"]
+    assert [call.id for call in await calls.find("ab%")] == ["ab%2"]
+    assert await calls.find("x") == ()
+
+
+async def test_a_flow_is_kept_under_its_hash(calls: Calls) -> None:
+    await calls.keep_flow("h1", "b2b", "flow: b2b")
+    await calls.keep_flow("h1", "b2b", "another text")
+    assert await calls.flow_body("h1") == "flow: b2b"
+    assert await calls.flow_body("h2") is None
+
+
+@pytest.mark.parametrize("write", ["answered", "add_turn", "put_answers", "put_nothing", "sip_result", "finish", "get"])
+async def test_an_unknown_call_is_an_error(calls: Calls, write: str) -> None:
+    writes = {
+        "answered": lambda: calls.answered("c9", 1.0),
+        "add_turn": lambda: calls.add_turn("c9", Turn(0, "bot", "Hello.", 1.0)),
+        "put_answers": lambda: calls.put_answers("c9", [Answer("size", "5", "five", Mode.SPEECH)]),
+        "put_nothing": lambda: calls.put_answers("c9", []),
+        "sip_result": lambda: calls.sip_result("c9", 486, "Busy Here"),
+        "finish": lambda: calls.finish("c9", "failed", 0, {}, 1.0),
+        "get": lambda: calls.get("c9"),
+    }
+    with pytest.raises(UnknownCall, match="c9"):
+        await writes[write]()
+    assert await calls.turns("c9") == ()
+    assert await calls.answers("c9") == ()
+
+
+@given(st.text())
+def test_a_suppression_key_is_nothing_or_digits_and_stays_what_it_is(number: str) -> None:
+    key = suppression_key(number)
+    assert key == "" or (key[0] == "+" and key[1:].isdigit())
+    assert suppression_key(key) == key
+
+
+async def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    engines = [open_engine(f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'new.db'}") for _ in range(2)]
+    await asyncio.gather(*(migrate(engine) for engine in engines))
+    for engine in engines:
+        await migrate(engine)
+        await engine.dispose()
+
+
+async def test_rows_outlive_the_process(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}"
+    async with open_calls(url) as first:
+        await first.begin(new_call())
+    async with open_calls(url, migrated=True) as second:
+        assert (await second.get("c1")).begun == new_call()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nonsense", "LEADLINE_DATABASE_URL"),
+        ("oracle2+x://host/name", "LEADLINE_DATABASE_URL"),
+        ("sqlite+aiosqlite:////proc/nowhere/x.db", "cannot create the folder"),
+        ("sqlite+aiosqlite:////proc/x.db", "cannot open the database"),
+    ],
+)
+async def test_an_unusable_database_is_named_with_the_fix(url: str, says: str) -> None:
+    with pytest.raises(DatabaseUnusable, match=says):
+        async with open_calls(url):
+            pass
+
+
+async def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("this is not a database, and it is long enough to be sure of it" * 20)
+    with pytest.raises(StoreError, match="cannot open the database"):
+        async with open_calls(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}"):
+            pass
+
+
+async def test_a_schema_from_the_future_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'x.db'}"
+    async with open_calls(url):
+        pass
+    engine = open_engine(url)
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(DatabaseUnusable, match="upgrade Leadline"):
+        await migrate(engine)
+    await engine.dispose()
