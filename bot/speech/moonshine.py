@@ -118,9 +118,7 @@ class Moonshine:
         candidates.sort(key=lambda beam: -beam.score)
         return candidates[:width]
 
-    def _decode(
-        self, beam: _Beam, hidden: npt.NDArray[np.float32], step: int
-    ) -> tuple[npt.NDArray[np.float64], Cache]:
+    def _decode(self, beam: _Beam, hidden: npt.NDArray[np.float32], step: int) -> tuple[npt.NDArray[np.float64], Cache]:
         outputs = self._decoder.run(
             None,
             {

@@ -1,0 +1,321 @@
+"""The shell around the engine: signals in, `flows.step`, effects out. It holds the state and decides nothing.
+
+One task reads the inbox, one carries out effects, batch by batch. New effects replace what was still to be said,
+never what was still to be done: an opt-out is stored even when the caller hangs up in the same breath.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from bot.bargein import Onset as OnsetAction
+from bot.bargein import Verdict, at_onset, at_turn
+from bot.ear import Ear
+from bot.ear import Turn as Utterance
+from bot.hands import Hands
+from bot.history import History
+from bot.inbox import Arrived, Gone, Inbox, Key, Onset, Reported, Signal, Up
+from bot.keys import Keys
+from bot.mouth import Mouth
+from flows.engine import step
+from flows.flow import Flow
+from flows.model import (
+    Answered,
+    BargeIn,
+    Callback,
+    Done,
+    Effect,
+    End,
+    Event,
+    Heard,
+    HungUp,
+    Interrupted,
+    Listen,
+    Lookup,
+    Operator,
+    OptOut,
+    Pressed,
+    Record,
+    Say,
+    Silence,
+    SlotType,
+    Transfer,
+)
+from flows.state import State
+
+log = logging.getLogger("leadline.call")
+
+_BURST_S: Final = 0.3  #: unrecognised sound shorter than this is noise, not an answer
+_TICK_S: Final = 5.0  #: the longest wait without looking at the deadlines
+_GRACE_S: Final = 30.0  #: after the time limit, how long the goodbye may take
+_LAST_WORDS_S: Final = 0.35  #: sound under way to the phone when the room is closed
+_LAST_ACTS_S: Final = 10.0  #: after the call, how long what is still to be done may take
+
+
+@dataclass(slots=True)
+class Body:
+    """The parts of the bot that a conversation moves."""
+
+    inbox: Inbox
+    ear: Ear
+    mouth: Mouth
+    keys: Keys
+    hands: Hands
+    history: History
+
+
+@dataclass(slots=True)
+class Clock:
+    """The deadlines of the moment, Unix seconds; None when not running."""
+
+    no_input: float | None = None
+    no_input_s: float = 5.0
+    silences: int = 0
+    call: float | None = None
+    short: float | None = None  #: when a sound over an `ignore_short` prompt stops being short
+
+    def next(self, *others: float | None) -> float | None:
+        """The earliest deadline."""
+        return min((d for d in (self.no_input, self.call, self.short, *others) if d is not None), default=None)
+
+
+@dataclass(slots=True)
+class Batch:
+    """The effects of one step."""
+
+    effects: list[Effect]
+    reply_to: float | None = None  #: when the caller had fallen silent, for the response time
+    stale: bool = False  #: newer effects are waiting: say no more
+
+
+@dataclass(slots=True)
+class Floor:
+    """Who has the floor: the prompt being spoken, and words said over it that wait for its end."""
+
+    saying: Say | None = None
+    held: list[Utterance] = field(default_factory=list)
+
+
+class Conversation:
+    """Carries one call from the first ring to its record."""
+
+    def __init__(self, flow: Flow, state: State, body: Body, *, call_max_s: float) -> None:
+        self.state = state
+        self._flow = flow
+        self._body = body
+        self._call_max_s = call_max_s
+        self._clock = Clock()
+        self._listen: Listen | None = None
+        self._floor = Floor()
+        self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
+        self._latest = Batch([])
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until the call is over. The caller's leg may still be up when this returns."""
+        worker = asyncio.create_task(self._work(), name="call.effects")
+        try:
+            while not self._over.is_set():
+                deadline = self._clock.next(self._body.keys.deadline)
+                wait = _TICK_S if deadline is None else min(_TICK_S, deadline - time.time())
+                signal = await self._body.inbox.next(wait)
+                if signal is not None:
+                    await self._take(signal)
+                self._check_deadlines(time.time())
+        finally:
+            self._silence()
+            self._batches.put_nowait(None)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(worker, _LAST_ACTS_S)
+
+    # -- signals
+
+    async def _take(self, signal: Signal) -> None:
+        match signal:
+            case Arrived():
+                pass  # the job has used it before the conversation began
+            case Up(at):
+                self._clock.call = at + self._call_max_s
+                self._body.history.answered(at)
+                self._happen(Answered(at))
+            case Onset(at):
+                self._on_onset(at)
+            case Utterance():
+                self._on_turn(signal)
+            case Key(at, key):
+                self._on_key(key, at)
+            case Gone(at, reason):
+                log.info("the caller's leg is gone: %s", reason)
+                self._silence()
+                if (turn := await self._body.ear.finish(at)) is not None and turn.text:
+                    self._hear(turn)  # "take me off your list", and hung up
+                self._happen(HungUp(at))
+                self._over.set()
+            case Reported(event):
+                self._happen(event)
+            case _:
+                assert_never(signal)
+
+    def _on_onset(self, at: float) -> None:
+        self._clock.no_input = None
+        mouth, saying = self._body.mouth, self._floor.saying
+        if saying is None or not mouth.speaking:
+            return
+        match at_onset(saying.barge_in):
+            case OnsetAction.PAUSE:
+                mouth.pause()
+            case OnsetAction.FINISH_SENTENCE:
+                mouth.finish_sentence()
+            case OnsetAction.KEEP_TALKING:
+                self._clock.short = at + 0.5 if saying.barge_in is BargeIn.IGNORE_SHORT else None
+
+    def _on_turn(self, turn: Utterance) -> None:
+        self._clock.short = None
+        mouth, saying = self._body.mouth, self._floor.saying
+        if saying is None or not mouth.speaking:
+            if not turn.text and turn.voiced_s < _BURST_S:
+                self._rearm_no_input(turn.decided_at)
+                return
+            self._hear(turn)
+            return
+        match at_turn(saying.barge_in, turn.text, turn.voiced_s, answers=self._takes_yes()):
+            case Verdict.RESUME:
+                mouth.resume()
+            case Verdict.HOLD:
+                self._floor.held.append(turn)
+                mouth.resume()
+            case Verdict.STOP:
+                self._hear(turn)
+                mouth.resume()  # words that moved nothing: the prompt goes on
+
+    def _hear(self, turn: Utterance) -> None:
+        self._clock.silences = 0
+        self._body.history.heard(turn, self._slot())
+        event = Heard(turn.decided_at, turn.text, confidence=turn.confidence)
+        self._happen(event, reply_to=turn.ended_at)
+
+    def _on_key(self, key: str, at: float) -> None:
+        self._clock.no_input = None
+        if (saying := self._floor.saying) is not None and saying.barge_in is not BargeIn.NONE:
+            self._silence()  # typed digits interrupt the prompt
+        entry = self._body.keys.press(key, at)
+        if entry is not None:
+            self._enter(entry, at)
+
+    def _enter(self, entry: str, at: float) -> None:
+        self._clock.silences = 0
+        self._body.history.pressed(entry, at, self._slot())
+        self._happen(Pressed(at, entry), reply_to=at)
+
+    def _check_deadlines(self, now: float) -> None:
+        clock, keys = self._clock, self._body.keys
+        if keys.deadline is not None and keys.deadline <= now:
+            if (entry := keys.expire()) is not None:
+                self._enter(entry, now)
+            else:
+                self._rearm_no_input(now)
+        if clock.short is not None and clock.short <= now:
+            clock.short = None
+            self._body.mouth.pause()
+        if clock.no_input is not None and clock.no_input <= now:
+            clock.no_input = None
+            clock.silences += 1
+            self._happen(Silence(now, clock.silences))
+        if clock.call is not None and clock.call <= now:
+            if self.state.ended:
+                self._over.set()
+                return
+            clock.call = now + _GRACE_S
+            log.warning("the call has reached its time limit of %.0f s", self._call_max_s)
+            self._happen(Operator(now, "end", "time limit"))
+
+    # -- the step
+
+    def _happen(self, event: Event, *, reply_to: float | None = None) -> None:
+        before = self.state.answers
+        self.state, effects = step(self._flow, self.state, event)
+        if self.state.answers is not before:
+            self._body.history.answers(self.state.answers)
+        if effects:
+            self._replace(effects, reply_to)
+
+    def _replace(self, effects: Sequence[Effect], reply_to: float | None) -> None:
+        """Hand new effects to the worker and stop saying what is stale."""
+        self._silence()
+        self._clock.no_input = None
+        for effect in effects:
+            if isinstance(effect, Listen):
+                self._expect(effect)  # an answer may come while the question is still being asked
+        self._latest = Batch(list(effects), reply_to)
+        self._batches.put_nowait(self._latest)
+
+    def _silence(self) -> None:
+        self._latest.stale = True
+        self._body.mouth.stop()
+
+    def _expect(self, listen: Listen) -> None:
+        if self._listen is None or self._listen.id != listen.id:
+            self._listen = listen
+            self._body.ear.expect = listen.expect
+            self._body.keys.arm(listen.keypad)
+            self._clock.no_input_s = listen.no_input_s
+
+    # -- effects
+
+    async def _work(self) -> None:
+        """Carry out batches in order until None comes. Of a stale batch only the acts are done, not the words."""
+        while (batch := await self._batches.get()) is not None:
+            for effect in batch.effects:
+                if not isinstance(effect, Say | Listen):
+                    await self._act(effect)
+                elif not batch.stale:
+                    await self._speak(batch, effect)
+
+    async def _act(self, effect: Effect) -> None:
+        match effect:
+            case End(id=id_):
+                await asyncio.sleep(0 if self._over.is_set() else _LAST_WORDS_S)
+                self._over.set()
+                self._body.inbox.put(Reported(Done(time.time(), id_)))
+            case OptOut(id=id_):
+                await self._body.history.opt_out(effect, time.time())
+                self._body.inbox.put(Reported(Done(time.time(), id_)))
+            case Transfer() | Lookup() | Callback() | Record():
+                self._body.inbox.put(Reported(await self._body.hands.do(effect)))
+
+    async def _speak(self, batch: Batch, effect: Say | Listen) -> None:
+        if isinstance(effect, Listen):
+            self._rearm_no_input(time.time())
+            return
+        began_at = time.time()
+        self._floor.saying = effect
+        self._body.history.speaking(effect, began_at)
+        spoken = await self._body.mouth.say(effect.text)
+        self._floor.saying = None
+        at = spoken.began_at if spoken.began_at is not None else began_at
+        self._body.history.said(effect, spoken.text, at, finished=spoken.finished, answered_to=batch.reply_to)
+        batch.reply_to = None
+        now = time.time()
+        event = Done(now, effect.id) if spoken.finished else Interrupted(now, effect.id, spoken.text)
+        self._body.inbox.put(Reported(event))
+        held, self._floor.held = self._floor.held, []
+        for turn in held:  # said over a prompt that could not be interrupted: used now
+            self._body.inbox.put(turn)
+
+    # -- small questions
+
+    def _rearm_no_input(self, now: float) -> None:
+        if self._listen is not None and not self._body.mouth.speaking:
+            self._clock.no_input = now + self._clock.no_input_s
+
+    def _slot(self) -> str | None:
+        return self._listen.expect.slot if self._listen is not None else None
+
+    def _takes_yes(self) -> bool:
+        return self._listen is not None and self._listen.expect.kind in (SlotType.YES_NO, "confirm")

@@ -1,0 +1,250 @@
+"""The ear: caller audio in, "speech began" and "the turn is over" out. It alone decides that the caller has finished.
+
+A turn opens with voice activity. From 70 ms of silence on, the whole turn is decoded speculatively; the turn closes
+as soon as the silence reaches `patience(expect, text)`, which knows what was asked. Silence is the longer of the
+detector's and an energy measure: the detector alone hangs on 110-160 ms too long on telephone audio.
+Everything happens in `push`, driven by the frames themselves: no task, no clock of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from bot.speech.audio import Pcm, decibels, to_float
+from bot.speech.moonshine import RATE, Recogniser, Transcript
+from bot.speech.vad import VoiceActivity
+from flows.model import Expect
+
+_PREROLL_S: Final = 0.4  # context before the onset that the recogniser gets
+_DECODE_AFTER_S: Final = 0.07
+_STILL_SPEAKING_S: Final = 0.05
+_CONTRAST_DB: Final = 25.0  # energy tells silence only when speech stands this far above the floor
+_SEGMENT_S: Final = 18.0  # a monologue is decoded in segments: Moonshine takes 30 s
+_SEGMENT_MAX_S: Final = 24.0
+TURN_MAX_S: Final = 60.0
+_CONFIDENCE_MIN: Final = 0.5  # below, without a hotword, it is noise that was guessed at
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the caller said, and when. Times are those of the frames (Unix seconds)."""
+
+    text: str  #: "" when nothing could be recognised
+    confidence: float
+    began_at: float
+    ended_at: float  #: end of the last sound, not of the silence behind it
+    decided_at: float
+    voiced_s: float
+
+
+class EarSink(Protocol):
+    """Who listens to the ear."""
+
+    def on_onset(self, at: float) -> None: ...
+
+    def on_turn(self, turn: Turn) -> None: ...
+
+
+Patience = Callable[[Expect, str], float]
+
+
+class Ear:
+    """One per call. Holds the audio of the turn that is being spoken."""
+
+    def __init__(
+        self, sink: EarSink, recogniser: Recogniser, activity: VoiceActivity, executor: Executor, patience: Patience
+    ) -> None:
+        self.expect = Expect()
+        self._sink = sink
+        self._activity = activity
+        self._patience = patience
+        self._decoder = _Decoder(recogniser, executor)
+        self._sound = _Sound()
+        self._began_at: float | None = None
+
+    def push(self, pcm: Pcm, at: float) -> None:
+        """Take one frame of PCM16 at 16 kHz that ended at `at`."""
+        self._sound.append(pcm)
+        began = self._activity.push(pcm)
+        if self._began_at is None:
+            if not began:
+                if self._sound.seconds > 3 * _PREROLL_S:  # now and then, not at every frame
+                    self._sound.keep_last(_PREROLL_S)
+                return
+            self._began_at = at
+            self._sound.keep_last(_PREROLL_S + 0.1)
+            self._decoder.restart()
+            self._sink.on_onset(at)
+        self._follow(self._began_at, at)
+
+    async def finish(self, at: float, limit_s: float = 2.0) -> Turn | None:
+        """The caller is gone: what was said of the turn still open, or None when there is none."""
+        if self._began_at is None:
+            return None
+        began_at, self._began_at = self._began_at, None
+        if self._decoder.idle:
+            self._decoder.start(self._sound.samples(), self.expect.hotwords)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._decoder.settled(), limit_s)
+        text = self._decoder.text(self.expect, self._patience)
+        if text is None:
+            return None
+        return Turn(text.text, text.confidence, began_at, at, at, at - began_at)
+
+    def _follow(self, began_at: float, at: float) -> None:
+        silence = max(self._activity.silence_s, self._sound.quiet_s())
+        if silence < _STILL_SPEAKING_S and at - began_at < TURN_MAX_S:
+            self._decoder.drop()
+            if self._sound.seconds > _SEGMENT_MAX_S:
+                self._decoder.commit(self._sound.cut_quietest(), self.expect.hotwords)
+            return
+        if silence >= _DECODE_AFTER_S and self._decoder.idle:
+            self._decoder.start(self._sound.samples(), self.expect.hotwords)
+        text = self._decoder.text(self.expect, self._patience)
+        if text is None:
+            return
+        if silence >= text.patience or at - began_at >= TURN_MAX_S:
+            self._close(text, began_at, at, silence)
+        elif self._sound.seconds > _SEGMENT_S:
+            self._decoder.accept()
+            self._sound.keep_last(0.1)
+
+    def _close(self, text: _Decoded, began_at: float, at: float, silence: float) -> None:
+        ended_at = at - silence
+        self._began_at = None
+        self._decoder.restart()
+        self._activity.settle()
+        self._sound.keep_last(_PREROLL_S)
+        self._sink.on_turn(
+            Turn(text.text, text.confidence, began_at, ended_at, at, max(0.0, ended_at - began_at + 0.06))
+        )
+
+
+class _Sound:
+    """The audio of the turn and its loudness per 10 ms."""
+
+    def __init__(self) -> None:
+        self._data = np.zeros(int((_SEGMENT_MAX_S + 2) * RATE), np.int16)
+        self._size = 0
+        self._levels: list[float] = []
+
+    @property
+    def seconds(self) -> float:
+        return self._size / RATE
+
+    def append(self, pcm: Pcm) -> None:
+        if self._size + len(pcm) > len(self._data):  # silence past every limit: keep the newest
+            self.keep_last(_SEGMENT_MAX_S)
+        self._data[self._size : self._size + len(pcm)] = pcm
+        self._size += len(pcm)
+        done = len(self._levels) * 160
+        fresh = self._data[done : self._size]
+        if len(fresh) >= 160:
+            self._levels.extend(decibels(to_float(fresh), 160).tolist())
+
+    def keep_last(self, seconds: float) -> None:
+        keep = min(self._size, int(seconds * 100) * 160)
+        if keep == self._size:
+            return
+        self._data[:keep] = self._data[self._size - keep : self._size].copy()
+        self._size = keep
+        self._levels = decibels(to_float(self._data[:keep]), 160).tolist() if keep else []
+
+    def samples(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        return to_float(self._data[: self._size])
+
+    def quiet_s(self) -> float:
+        """Seconds since the last sound, by energy; 0 when speech does not stand clear of the noise."""
+        levels = np.asarray(self._levels[-1000:], np.float32)
+        if len(levels) < 10:
+            return 0.0
+        speech, floor = np.percentile(levels, (90, 5))
+        floor = max(float(floor), -90.0)
+        if speech - floor <= _CONTRAST_DB:
+            return 0.0
+        recent = levels[-120:]
+        loud = np.flatnonzero(recent > max(speech - 30.0, floor + 12.0))
+        return (len(recent) - 1 - int(loud[-1])) * 0.01 if len(loud) else len(recent) * 0.01
+
+    def cut_quietest(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """Take everything up to the quietest moment of the last two seconds; the rest stays."""
+        tail = np.asarray(self._levels[-200:], np.float32)
+        cut = (len(self._levels) - len(tail) + int(tail.argmin())) * 160
+        head = to_float(self._data[:cut])
+        self.keep_last((self._size - cut) / RATE)
+        return head
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    text: str
+    confidence: float
+    patience: float
+
+
+class _Decoder:
+    """Speculative decoding: segments already certain, and the present guess at the rest."""
+
+    def __init__(self, recogniser: Recogniser, executor: Executor) -> None:
+        self._recogniser = recogniser
+        self._executor = executor
+        self._certain: list[Future[Transcript]] = []
+        self._guess: Future[Transcript] | None = None
+        self._judged: _Decoded | None = None
+
+    @property
+    def idle(self) -> bool:
+        return self._guess is None
+
+    async def settled(self) -> None:
+        """Wait until every segment is decoded."""
+        running = [*self._certain, *([self._guess] if self._guess is not None else [])]
+        await asyncio.gather(*(asyncio.wrap_future(future) for future in running))
+
+    def restart(self) -> None:
+        self._certain.clear()
+        self.drop()
+
+    def drop(self) -> None:
+        """Speech goes on: the guess is stale."""
+        if self._guess is not None:
+            self._guess.cancel()
+        self._guess = self._judged = None
+
+    def start(self, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], hotwords: tuple[str, ...]) -> None:
+        self._guess = self._executor.submit(self._recogniser.transcribe, samples, hotwords)
+        self._judged = None
+
+    def commit(self, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], hotwords: tuple[str, ...]) -> None:
+        self._certain.append(self._executor.submit(self._recogniser.transcribe, samples, hotwords))
+
+    def accept(self) -> None:
+        """The guess is final for its segment; what follows is a new one."""
+        if self._guess is not None:
+            self._certain.append(self._guess)
+        self._guess = self._judged = None
+
+    def text(self, expect: Expect, patience: Patience) -> _Decoded | None:
+        """The turn's words so far and how long to wait after them; None while decoding."""
+        if self._guess is None or not self._guess.done() or not all(f.done() for f in self._certain):
+            return None
+        if self._judged is None:
+            heard = [believed(f.result()) for f in (*self._certain, self._guess)]
+            text = " ".join(t.text for t in heard if t.text)
+            confidence = min((t.confidence for t in heard if t.text), default=0.0)
+            self._judged = _Decoded(text, confidence, patience(expect, text))
+        return self._judged
+
+
+def believed(transcript: Transcript) -> Transcript:
+    """Noise decodes to short guesses at low confidence: treat them as not heard."""
+    if transcript.confidence < _CONFIDENCE_MIN and not transcript.biased:
+        return Transcript("", transcript.confidence)
+    return transcript

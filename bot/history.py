@@ -1,0 +1,138 @@
+"""What is kept of a call while it runs: transcript, answers and result as rows, and live events for whoever watches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from bot.ear import Turn as Utterance
+from flows.model import Answer, OptOut, Say
+from store.calls import NewCall, Turn, suppression_key
+from store.events import Events
+from store.writer import Writer
+from store.writes import AddTurn, Answered, Begin, Finish, KeepFlow, PutAnswers
+from store.writes import OptOut as StoreOptOut
+
+_LATEST_RESPONSE_MS: Final = 60_000  #: longer than this is no response time, it is another turn
+
+
+class History:
+    """Numbers the turns of one call. Never waits on the speech path, except for an opt-out."""
+
+    def __init__(self, call: NewCall, writer: Writer, events: Events, *, sip_call_id: str = "") -> None:
+        self.call = call
+        self._sip_call_id = sip_call_id
+        self._writer = writer
+        self._events = events
+        self._turns = 0
+        self._answers: Mapping[str, Answer] = {}
+
+    def begun(self, flow_body: str) -> None:
+        """The caller's leg is there."""
+        self._writer.put(KeepFlow(self.call.flow_hash, self.call.flow, flow_body))
+        self._writer.put(Begin(self.call))
+        self._events.publish(self.call.id, "begun", direction=self.call.direction.value, flow=self.call.flow)
+
+    def answered(self, at: float) -> None:
+        """The call is up."""
+        self._writer.put(Answered(self.call.id, at, self._sip_call_id))
+        self._events.publish(self.call.id, "answered", at=at)
+
+    def speaking(self, say: Say, at: float) -> None:
+        """The bot begins a prompt: live only, the row is written when we know what was heard of it."""
+        self._events.publish(self.call.id, "speaking", at=at, slot=say.slot or "", **{"pii.text": say.text})
+
+    def said(self, say: Say, heard: str, at: float, *, finished: bool, answered_to: float | None) -> None:
+        """A prompt has ended; `heard` is what reached the caller, `answered_to` when the caller had fallen silent."""
+        response_ms = _response_ms(at, answered_to)
+        self._turn("bot", heard, at, slot=say.slot, response_ms=response_ms, interrupted=not finished)
+        self._events.publish(
+            self.call.id,
+            "said",
+            at=at,
+            slot=say.slot or "",
+            finished=finished,
+            response_ms=response_ms or 0,
+            **{"pii.text": heard},
+        )
+
+    def heard(self, utterance: Utterance, slot: str | None) -> None:
+        """The caller said something."""
+        self._turn("caller", utterance.text, utterance.began_at, slot=slot)
+        self._events.publish(
+            self.call.id,
+            "heard",
+            at=utterance.ended_at,
+            slot=slot or "",
+            confidence=round(utterance.confidence, 3),
+            **{"pii.text": utterance.text},
+        )
+
+    def pressed(self, entry: str, at: float, slot: str | None) -> None:
+        """The caller completed an entry on the keypad."""
+        self._turn("caller", entry, at, slot=slot, keypad=True)
+        self._events.publish(self.call.id, "pressed", at=at, slot=slot or "", **{"pii.digits": entry})
+
+    def answers(self, answers: Mapping[str, Answer]) -> None:
+        """Keep the answers that are new or changed."""
+        fresh = tuple(answer for slot, answer in answers.items() if self._answers.get(slot) != answer)
+        if not fresh:
+            return
+        self._answers = dict(answers)
+        self._writer.put(PutAnswers(self.call.id, fresh))
+        for answer in fresh:
+            self._events.publish(
+                self.call.id, "answer", slot=answer.slot, mode=answer.mode.value, **{"pii.value": _plain(answer.value)}
+            )
+
+    async def opt_out(self, effect: OptOut, at: float) -> None:
+        """Store an opt-out now: it is kept before this returns, and so before the goodbye is spoken."""
+        number = self.call.callee if self.call.direction.value == "outbound" else self.call.caller
+        await self._writer.opt_out(
+            StoreOptOut(suppression_key(number), effect.scope, at, "call", self.call.id, effect.id)
+        )
+        self._events.publish(self.call.id, "opt_out", at=at, scope=effect.scope)
+
+    def finished(self, record: dict[str, object], disposition: str, score: int, at: float) -> None:
+        """The call is over; this is its result."""
+        self._writer.put(Finish(self.call.id, disposition, score, record, at))
+        self._events.publish(self.call.id, "ended", at=at, disposition=disposition, score=score)
+
+    async def flush(self) -> None:
+        """Wait until every row is in the database or in the journal on disk."""
+        await self._writer.flush()
+
+    def _turn(
+        self,
+        who: str,
+        text: str,
+        at: float,
+        *,
+        slot: str | None,
+        response_ms: int | None = None,
+        interrupted: bool = False,
+        keypad: bool = False,
+    ) -> None:
+        turn = Turn(
+            n=self._turns,
+            who="bot" if who == "bot" else "caller",
+            text=text,
+            at=at,
+            mode="keypad" if keypad else "speech",
+            slot=slot,
+            response_ms=response_ms,
+            interrupted=interrupted,
+        )
+        self._turns += 1
+        self._writer.put(AddTurn(self.call.id, turn))
+
+
+def _response_ms(at: float, answered_to: float | None) -> int | None:
+    if answered_to is None:
+        return None
+    delay = round((at - answered_to) * 1000)
+    return delay if 0 <= delay <= _LATEST_RESPONSE_MS else None
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)

@@ -1,0 +1,207 @@
+"""One call in one process: put the parts together, wait for the caller, run the conversation, keep its result."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from livekit.agents import AutoSubscribe, JobContext
+
+from bot import preload
+from bot.conversation import Body, Conversation
+from bot.ear import Ear
+from bot.hands import Hands, TransferRefused
+from bot.history import History
+from bot.inbox import Arrived, Gone, Inbox
+from bot.keys import Keys
+from bot.line import Line
+from bot.mouth import Mouth
+from bot.order import Order, direction_of
+from bot.settings import BotSettings
+from bot.speech.vad import VoiceActivity, builtin
+from bot.studio import Studio, sentences
+from flows.engine import begin, record, step
+from flows.flow import Flow
+from flows.model import Answered, Direction, Say
+from flows.patience import patience
+from flows.state import State
+from store.calls import Calls, NewCall, UnknownCall
+from store.database import open_calls
+from store.flowfiles import load_flow
+from store.redis_events import RedisEvents
+from store.settings import StoreSettings
+from store.writer import Writer, journal_path
+
+log = logging.getLogger("leadline.job")
+
+_APOLOGY = "I'm sorry, something went wrong on our side. Goodbye."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What lives as long as the call."""
+
+    inbox: Inbox
+    line: Line
+    ear: Ear
+    mouth: Mouth
+    studio: Studio
+
+
+async def take_call(ctx: JobContext) -> None:
+    """The job's entry point. Returns when the call is over and its result is kept."""
+    settings = BotSettings()
+    order = Order.parse(ctx.job.metadata, settings.flow)
+    async with _store(order) as (calls, events, writer_of):
+        await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+        async with _parts(ctx) as parts:
+            known = await _known(calls, order)
+            flow = _flow(known.flow if known else order.flow)
+            await parts.line.open()
+            await parts.line.stage("ready")
+            arrived = await _caller(parts.inbox, settings.caller_wait_s)
+            if arrived is None:
+                log.info("no caller came; leaving the room")
+                await ctx.delete_room()
+                return
+            call = known or _new_call(ctx, order, flow, arrived)
+            async with writer_of(call.id) as writer:
+                history = History(call, writer, events, sip_call_id=arrived.attributes.get("sip.callID", ""))
+                await _converse(ctx, parts, flow, history, arrived, settings)
+
+
+async def _converse(
+    ctx: JobContext, parts: Parts, flow: Flow, history: History, arrived: Arrived, settings: BotSettings
+) -> None:
+    call = history.call
+    ctx.log_context_fields = {"call_id": call.id}
+    history.begun(flow.source)
+    state = begin(
+        flow,
+        call_id=call.id,
+        direction=call.direction,
+        at=arrived.at,
+        facts={"caller": call.caller, "callee": call.callee},
+        lead=call.lead,
+    )
+    await _prepare_greeting(parts.studio, flow, state)
+    body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
+    conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
+    try:
+        await conversation.run()
+    except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept
+        log.exception("the conversation broke")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(parts.mouth.say(_APOLOGY), 8)
+    await _finish(ctx, parts, flow, conversation.state, history)
+
+
+async def _finish(ctx: JobContext, parts: Parts, flow: Flow, state: State, history: History) -> None:
+    """Keep the result, then hang up: the row comes first, the room is the telephone."""
+    result = record(flow, state)
+    score = result["score"]
+    total = score["total"] if isinstance(score, Mapping) else 0
+    history.finished(result, state.disposition or "failed", int(total), time.time())
+    await history.flush()
+    await parts.line.close()
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(ctx.delete_room(), 5)
+
+
+async def _prepare_greeting(studio: Studio, flow: Flow, state: State) -> None:
+    """Render what will be said first while the phone still rings; the engine is pure, so asking it costs nothing."""
+    _, effects = step(flow, state, Answered(time.time()))
+    for effect in effects:
+        if isinstance(effect, Say):
+            for sentence in sentences(effect.text):
+                await studio.clip(sentence)
+
+
+async def _caller(inbox: Inbox, limit_s: float) -> Arrived | None:
+    """The caller's leg, or None when it never comes."""
+    deadline = time.monotonic() + limit_s
+    while (left := deadline - time.monotonic()) > 0:
+        signal = await inbox.next(left)
+        if isinstance(signal, Arrived):
+            return signal
+        if signal is None or isinstance(signal, Gone):
+            return None
+    return None
+
+
+async def _known(calls: Calls, order: Order) -> NewCall | None:
+    """The row that the dialer made for this call."""
+    if order.call_id is None:
+        return None
+    try:
+        return (await calls.get(order.call_id)).begun
+    except UnknownCall:
+        log.warning("the dispatch names a call without a row; going on without its lead")
+        return None
+
+
+def _new_call(ctx: JobContext, order: Order, flow: Flow, arrived: Arrived) -> NewCall:
+    attributes = arrived.attributes
+    direction = direction_of(order, attributes)
+    theirs, ours = attributes.get("sip.phoneNumber", ""), attributes.get("sip.trunkPhoneNumber", "")
+    outbound = direction is Direction.OUTBOUND
+    return NewCall(
+        id=order.call_id or uuid.uuid4().hex,
+        direction=direction,
+        flow=flow.name,
+        flow_hash=flow.hash,
+        room=ctx.room.name,
+        caller=ours if outbound else theirs,
+        callee=theirs if outbound else ours,
+        created_at=arrived.at,
+    )
+
+
+def _flow(name: str) -> Flow:
+    return preload.FLOWS.get(name) or load_flow(name)
+
+
+async def _put_through(to: str) -> None:
+    raise TransferRefused("no transfer destination is configured" if not to else "transfers are not enabled here")
+
+
+@asynccontextmanager
+async def _parts(ctx: JobContext) -> AsyncIterator[Parts]:
+    inbox = Inbox()
+    with ThreadPoolExecutor(1, "ear") as listening, ThreadPoolExecutor(1, "studio") as rendering:
+        line = Line(ctx.room, inbox)
+        ear = Ear(inbox, preload.RECOGNISER, VoiceActivity(builtin()), listening, patience)
+        studio = Studio(preload.VOICE, preload.CACHE, rendering)
+        inbox.attach(ear.push)
+        try:
+            yield Parts(inbox, line, ear, Mouth(line.speaker, studio), studio)
+        finally:
+            await line.close()
+
+
+class _WriterOf:
+    """Makes the writer once the call's id is known."""
+
+    def __init__(self, calls: Calls, settings: StoreSettings) -> None:
+        self._calls = calls
+        self._folder = settings.journal_dir
+
+    def __call__(self, call_id: str) -> Writer:
+        return Writer(self._calls, journal_path(self._folder, call_id))
+
+
+@asynccontextmanager
+async def _store(order: Order) -> AsyncIterator[tuple[Calls, RedisEvents, _WriterOf]]:
+    settings = StoreSettings()
+    async with (
+        open_calls(settings.database_url, migrated=True) as calls,
+        RedisEvents(settings.redis_url, time.time) as events,
+    ):
+        yield calls, events, _WriterOf(calls, settings)

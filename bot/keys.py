@@ -1,0 +1,43 @@
+"""Keys pressed by the caller, gathered into entries by the pure rules of `flows.keypad`, with their deadlines."""
+
+from __future__ import annotations
+
+from flows.keypad import press, timeout
+from flows.model import Keypad
+
+
+class Keys:
+    """Gathers key presses while a `Listen` is in force. Times are Unix seconds given by the caller."""
+
+    def __init__(self) -> None:
+        self._keypad = Keypad()
+        self._buffer = ""
+        self._first_at = 0.0
+        self._last_at = 0.0
+
+    def arm(self, keypad: Keypad) -> None:
+        """A new question is open: what was typed for the last one is dropped."""
+        self._keypad = keypad
+        self._buffer = ""
+
+    def press(self, key: str, at: float) -> str | None:
+        """Take one key ("0"-"9", "*", "#"); returns an entry or a command when it completes one."""
+        if not self._buffer:
+            self._first_at = at
+        self._last_at = at
+        keyed = press(self._keypad, self._buffer, key)
+        self._buffer = keyed.buffer
+        return keyed.entry
+
+    @property
+    def deadline(self) -> float | None:
+        """When the entry ends by itself, or None when nothing was typed."""
+        if not self._buffer:
+            return None
+        return min(self._last_at + self._keypad.inter_digit_s, self._first_at + self._keypad.total_s)
+
+    def expire(self) -> str | None:
+        """The deadline has passed: the entry so far, if it counts."""
+        entry = timeout(self._keypad, self._buffer)
+        self._buffer = ""
+        return entry

@@ -1,0 +1,175 @@
+"""The line: one caller's leg in a room. Room events become calls on a sink; sound goes out through a short queue.
+
+The bot talks to the room directly: manual turns leave nothing for AgentSession to decide, and the playhead must be
+ours to pause, resume and know what was heard (docs/decisions/0004-direct-room-audio.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+import numpy as np
+from livekit import rtc
+
+from bot.speech.audio import Pcm
+from bot.speech.voice import RATE
+
+log = logging.getLogger("leadline.line")
+
+EAR_RATE: Final = 16_000
+_FRAME_MS: Final = 20
+_QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
+_HUMAN_KINDS: Final = {
+    rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
+    rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
+}
+
+
+class LineSink(Protocol):
+    """Who is told what happens on the line."""
+
+    def on_arrived(self, at: float, attributes: Mapping[str, str]) -> None:
+        """The caller's leg is in the room, perhaps still ringing; the attributes hold its numbers."""
+        ...
+
+    def on_answered(self, at: float) -> None:
+        """Audio flows both ways now."""
+        ...
+
+    def on_audio(self, pcm: Pcm, at: float) -> None:
+        """20 ms of the caller at 16 kHz."""
+        ...
+
+    def on_key(self, key: str, at: float) -> None:
+        """One DTMF digit."""
+        ...
+
+    def on_gone(self, at: float, reason: str) -> None:
+        """The caller's leg is gone, or the room is."""
+        ...
+
+
+class RoomSpeaker:
+    """`mouth.Speaker` on a room's audio track."""
+
+    def __init__(self) -> None:
+        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=_QUEUE_MS)
+
+    async def write(self, pcm: Pcm) -> None:
+        """Queue samples; returns when there is room for more."""
+        await self.source.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE, 1, len(pcm)))
+
+    def clear(self) -> None:
+        """Silence at once."""
+        self.source.clear_queue()
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds still to be played."""
+        return self.source.queued_duration
+
+
+class Line:
+    """Watches the room for the caller and reports to the sink. One caller a call: the first leg that is no agent."""
+
+    def __init__(self, room: rtc.Room, sink: LineSink) -> None:
+        self.speaker = RoomSpeaker()
+        self._room = room
+        self._sink = sink
+        self._caller: str | None = None
+        self._answered = False
+        self._listening: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Publish our track (which makes the SIP edge answer) and take the caller that is there or will come."""
+        room = self._room
+        room.on("participant_connected", self._arrived)
+        room.on("participant_disconnected", self._left)
+        room.on("participant_attributes_changed", self._changed)
+        room.on("track_subscribed", self._subscribed)
+        room.on("sip_dtmf_received", self._digit)
+        room.on("disconnected", self._disconnected)
+        track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
+        await room.local_participant.publish_track(
+            track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
+        )
+        for participant in room.remote_participants.values():
+            self._arrived(participant)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._listening is not None:
+            self._listening.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listening
+
+    @property
+    def caller(self) -> str | None:
+        """Identity of the caller's leg."""
+        return self._caller
+
+    async def stage(self, stage: str) -> None:
+        """Tell the room where the bot stands: "ready" lets the dialer send its INVITE. Never personal data."""
+        await self._room.local_participant.set_attributes({"leadline.stage": stage})
+
+    # -- room events
+
+    def _arrived(self, participant: rtc.RemoteParticipant) -> None:
+        if self._caller is not None or participant.kind not in _HUMAN_KINDS:
+            return
+        self._caller = participant.identity
+        for publication in participant.track_publications.values():
+            if publication.track is not None:
+                self._listen(publication.track)
+        self._sink.on_arrived(time.time(), dict(participant.attributes))
+        self._check_answered(participant)
+
+    def _changed(self, _changes: object, participant: rtc.Participant) -> None:
+        if participant.identity == self._caller:
+            self._check_answered(participant)
+
+    def _check_answered(self, participant: rtc.Participant) -> None:
+        """A SIP leg is up when its status says so; a browser leg when it is there."""
+        status = participant.attributes.get("sip.callStatus")
+        if self._answered or (status is not None and status != "active"):
+            return
+        self._answered = True
+        self._sink.on_answered(time.time())
+
+    def _subscribed(self, track: rtc.Track, _publication: object, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._caller:
+            self._listen(track)
+
+    def _listen(self, track: rtc.Track) -> None:
+        if track.kind != rtc.TrackKind.KIND_AUDIO:
+            return
+        if self._listening is not None:
+            self._listening.cancel()  # a browser that reconnects publishes anew
+        self._listening = asyncio.create_task(self._hear(track), name="line.hear")
+
+    async def _hear(self, track: rtc.Track) -> None:
+        stream = rtc.AudioStream.from_track(
+            track=track, sample_rate=EAR_RATE, num_channels=1, frame_size_ms=_FRAME_MS, capacity=100
+        )
+        try:
+            async for event in stream:
+                self._sink.on_audio(np.frombuffer(event.frame.data, np.int16), time.time())
+        finally:
+            await stream.aclose()
+
+    def _digit(self, event: rtc.SipDTMF) -> None:
+        if event.participant is None or event.participant.identity == self._caller:
+            self._sink.on_key(event.digit, time.time())
+
+    def _left(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._caller:
+            reason = participant.disconnect_reason
+            self._sink.on_gone(time.time(), str(reason) if reason is not None else "left")
+
+    def _disconnected(self, reason: object) -> None:
+        self._sink.on_gone(time.time(), f"room: {reason}")

@@ -1,0 +1,172 @@
+"""The mouth: speaks one prompt at a time, can pause, resume and stop, and knows what was really heard of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bot.speech.audio import Pcm
+from bot.speech.voice import RATE
+from bot.studio import Studio, sentences
+
+_FRAME: Final = RATE // 20  # 50 ms: the source cuts it into 10 ms by itself
+
+
+class Speaker(Protocol):
+    """Where sound goes: a bounded queue of PCM16 at 24 kHz that plays in real time."""
+
+    async def write(self, pcm: Pcm) -> None:
+        """Queue samples; waits while the queue is full."""
+        ...
+
+    def clear(self) -> None:
+        """Drop what is queued: silence at once."""
+        ...
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds queued and not played yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What became of a prompt."""
+
+    text: str  #: the words that were heard
+    finished: bool
+    began_at: float | None  #: when the first sample was queued, Unix seconds; None when nothing was
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    text: str
+    pcm: Pcm
+
+
+class _Tape:
+    """The clips of one prompt in a row, and the place on it that has been handed to the speaker."""
+
+    def __init__(self) -> None:
+        self.clips: list[_Clip] = []
+        self.place = 0  # samples
+        self.length = 0
+
+    def append(self, clip: _Clip) -> None:
+        self.clips.append(clip)
+        self.length += len(clip.pcm)
+
+    def next_frame(self) -> Pcm:
+        """Up to 50 ms from the place on, within one clip; advances."""
+        start = 0
+        for clip in self.clips:
+            if self.place < start + len(clip.pcm):
+                frame = clip.pcm[self.place - start : self.place - start + _FRAME]
+                self.place += len(frame)
+                return frame
+            start += len(clip.pcm)
+        raise AssertionError("nothing left on the tape")
+
+    def heard(self) -> str:
+        """The words before the place."""
+        words, start = [], 0
+        for clip in self.clips:
+            part = min(max(self.place - start, 0), len(clip.pcm))
+            words.append(clip.text if part == len(clip.pcm) else heard_part(clip.text, part / len(clip.pcm)))
+            start += len(clip.pcm)
+        return " ".join(word for word in words if word)
+
+
+class Mouth:
+    """One per call; one prompt at a time."""
+
+    def __init__(self, speaker: Speaker, studio: Studio) -> None:
+        self._speaker = speaker
+        self._studio = studio
+        self._tape = _Tape()
+        self._going = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._last_sentence = False
+        self.speaking = False
+
+    async def say(self, text: str) -> Spoken:
+        """Speak until the end, `stop()`, or the end of the sentence in which `finish_sentence()` was called."""
+        self._tape = tape = _Tape()
+        self._going.set()
+        self._stopped.clear()
+        self._last_sentence = False
+        self.speaking = True
+        began_at: float | None = None
+        todo = sentences(text)
+        try:
+            while not self._stopped.is_set() and todo and not (self._last_sentence and tape.clips):
+                sentence = todo.pop(0)
+                tape.append(_Clip(sentence, await self._studio.clip(sentence)))
+                began_at = time.time() if began_at is None else began_at
+                await self._play_to_end_of_tape(last=not todo or self._last_sentence)
+            finished = not self._stopped.is_set() and not todo
+            return Spoken(text if finished else tape.heard(), finished, began_at)
+        finally:
+            self.speaking = False
+            self._speaker.clear()
+
+    def pause(self) -> None:
+        """Fall silent at once and remember the place."""
+        if self.speaking and self._going.is_set():
+            self._going.clear()
+            self._rewind()
+
+    def resume(self) -> None:
+        """Go on from where the last sound was heard."""
+        self._going.set()
+
+    def stop(self) -> None:
+        """Fall silent for good."""
+        if self.speaking and not self._stopped.is_set():
+            if self._going.is_set():
+                self._rewind()
+            self._stopped.set()
+            self._going.set()
+
+    def finish_sentence(self) -> None:
+        """Stop after the sentence being spoken."""
+        self._last_sentence = True
+
+    @property
+    def paused(self) -> bool:
+        """True between `pause` and `resume`."""
+        return self.speaking and not self._going.is_set()
+
+    def _rewind(self) -> None:
+        unheard = int(self._speaker.queued_s * RATE)
+        self._speaker.clear()
+        self._tape.place = max(0, self._tape.place - unheard)
+
+    async def _play_to_end_of_tape(self, *, last: bool) -> None:
+        """Feed the speaker; after the last sentence, also wait until it has been heard (a pause may take it back)."""
+        tape = self._tape
+        while not self._stopped.is_set():
+            await self._going.wait()
+            if self._stopped.is_set():
+                return
+            if tape.place < tape.length:
+                await self._speaker.write(tape.next_frame())
+            elif last and (left := self._speaker.queued_s) > 0.005:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopped.wait(), min(left, 0.05))
+            else:
+                return
+
+
+def heard_part(sentence: str, fraction: float) -> str:
+    """The words of a sentence whose sound had been heard to its end, by share of letters."""
+    limit, spent, heard = fraction * len(sentence), 0, []
+    for word in sentence.split():
+        spent += len(word) + 1
+        if spent - 1 > limit:
+            break
+        heard.append(word)
+    return " ".join(heard)

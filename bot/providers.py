@@ -1,0 +1,136 @@
+"""Which plugin stands behind each name in the settings: one table a modality, imported only when chosen."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, cast
+
+from livekit.agents import llm, stt, tts, vad
+
+from bot.settings import plugin_key
+
+Modality: TypeAlias = Literal["stt", "tts", "llm", "vad", "turn_detector"]
+
+
+class ProviderUnusable(RuntimeError):
+    """A provider named in the settings cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """Where a provider's class is, what it needs, and the extra that installs it."""
+
+    module: str
+    build: str  #: attribute path below the module, e.g. "STT" or "VAD.load"
+    extra: str
+    key: str = ""  #: environment variable with its API key
+    model: str = ""  #: keyword that takes the part behind "/" in "deepgram/nova-3"
+
+
+_LK: Final = "livekit.plugins."
+TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
+    # None: built in, nothing to import.
+    "stt": {
+        "local": None,
+        "deepgram": Plugin(_LK + "deepgram", "STT", "deepgram", "DEEPGRAM_API_KEY", "model"),
+        "openai": Plugin(_LK + "openai", "STT", "openai", "OPENAI_API_KEY", "model"),
+        "elevenlabs": Plugin(_LK + "elevenlabs", "STT", "elevenlabs", "ELEVEN_API_KEY", "model_id"),
+    },
+    "tts": {
+        "local": None,
+        "elevenlabs": Plugin(_LK + "elevenlabs", "TTS", "elevenlabs", "ELEVEN_API_KEY", "model"),
+        "openai": Plugin(_LK + "openai", "TTS", "openai", "OPENAI_API_KEY", "model"),
+        "deepgram": Plugin(_LK + "deepgram", "TTS", "deepgram", "DEEPGRAM_API_KEY", "model"),
+    },
+    "llm": {
+        "none": None,
+        "openai": Plugin(_LK + "openai", "LLM", "openai", "OPENAI_API_KEY", "model"),
+    },
+    "vad": {
+        "builtin": None,
+        "silero": Plugin(_LK + "silero", "VAD.load", "silero"),
+    },
+    "turn_detector": {
+        "patience": None,
+        "v1-mini": Plugin("livekit.agents.inference", "TurnDetector", "", model="version"),
+        "turn-detector": Plugin(_LK + "turn_detector.english", "EnglishModel", "turn-detector"),
+    },
+}
+
+
+def check(modality: Modality, choice: str) -> Plugin | None:
+    """The plugin behind a setting such as "deepgram/nova-3"; None for what is built in.
+
+    Raises:
+        ProviderUnusable: unknown name, package not installed, or API key missing.
+    """
+    name = choice.partition("/")[0]
+    known = TABLE[modality]
+    if name not in known:
+        raise ProviderUnusable(
+            f"unknown {modality} provider {name!r}: set LEADLINE_BOT_{modality.upper()} to one of {', '.join(known)}"
+        )
+    plugin = known[name]
+    if plugin is not None and plugin.key and plugin_key(plugin.key) is None:
+        raise ProviderUnusable(f"{modality} provider {name!r} needs {plugin.key} in the environment or in .env")
+    return plugin
+
+
+def build(modality: Modality, choice: str) -> object | None:
+    """Import and construct what a setting names; None for what is built in.
+
+    Raises:
+        ProviderUnusable: see `check`; also when the plugin itself cannot start, for example for missing weights.
+    """
+    plugin = check(modality, choice)
+    if plugin is None:
+        return None
+    name, _, model = choice.partition("/")
+    options: dict[str, object] = {}
+    if plugin.model and (model or name == "v1-mini"):
+        options[plugin.model] = model or name
+    if plugin.key and (key := plugin_key(plugin.key)) is not None:
+        options["api_key"] = key.get_secret_value()
+    try:
+        return _constructor(plugin)(**options)
+    except ModuleNotFoundError as missing:
+        raise ProviderUnusable(
+            f"{modality} provider {name!r} is not installed: uv sync --extra {plugin.extra} ({missing.name} is missing)"
+        ) from missing
+    except (RuntimeError, ValueError, OSError) as wrong:
+        hint = (
+            "its weights come from a hub: run `python -m livekit.agents download-files` where the hub can be reached, "
+            "or keep the built-in turn detection (LEADLINE_BOT_TURN_DETECTOR=patience)"
+            if name == "turn-detector"
+            else "check its settings"
+        )
+        raise ProviderUnusable(f"{modality} provider {name!r} cannot start ({wrong}); {hint}") from wrong
+
+
+def stt_plugin(choice: str) -> stt.STT | None:
+    """The recogniser a setting names, None for the local one."""
+    return cast("stt.STT | None", build("stt", choice))
+
+
+def tts_plugin(choice: str) -> tts.TTS | None:
+    """The voice a setting names, None for the local one."""
+    return cast("tts.TTS | None", build("tts", choice))
+
+
+def llm_plugin(choice: str) -> llm.LLM | None:
+    """The language model a setting names, None for none."""
+    return cast("llm.LLM | None", build("llm", choice))
+
+
+def vad_plugin(choice: str) -> vad.VAD | None:
+    """The voice activity detector a setting names, None for the built-in one."""
+    return cast("vad.VAD | None", build("vad", choice))
+
+
+def _constructor(plugin: Plugin) -> Callable[..., object]:
+    found: object = importlib.import_module(plugin.module)
+    for part in plugin.build.split("."):
+        found = getattr(found, part)
+    return cast("Callable[..., object]", found)

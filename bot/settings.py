@@ -1,0 +1,54 @@
+"""Every knob of the voice, read once from the environment (`LEADLINE_BOT_…`, `.env`) into one frozen model."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class LiveKitSettings(BaseSettings):
+    """Where livekit-server is; the ecosystem's own variable names."""
+
+    model_config = SettingsConfigDict(env_prefix="LIVEKIT_", env_file=".env", extra="ignore", frozen=True)
+
+    url: str = "ws://127.0.0.1:7880"
+    api_key: str = ""
+    api_secret: SecretStr = SecretStr("")
+
+
+class BotSettings(BaseSettings):
+    """The voice: speech providers, limits, capacity."""
+
+    model_config = SettingsConfigDict(env_prefix="LEADLINE_BOT_", env_file=".env", extra="ignore", frozen=True)
+
+    agent_name: str = "leadline"
+    flow: str = Field(default="b2b-software", description="the flow of a call whose dispatch names none")
+    stt: str = "local"
+    tts: str = "local"
+    llm: str = "none"
+    vad: str = "builtin"
+    turn_detector: str = "patience"
+    calls_max: int = Field(default=12, ge=1, le=500, description="calls at once on this worker")
+    idle_processes: int = Field(default=2, ge=0, le=64, description="warm job processes kept ready")
+    call_max_s: float = Field(default=600.0, gt=0, description="longest conversation, seconds")
+    caller_wait_s: float = Field(
+        default=90.0, gt=0, description="how long the bot waits in a room for the caller's leg"
+    )
+    drain_s: int = Field(default=600, ge=0, description="how long running calls may go on after SIGTERM")
+    health_port: int = Field(default=0, ge=0, le=65535, description="0 = any free port")
+    memory_limit_mb: int = 1500
+    prompt_cache: Path = Path("~/.cache/leadline/prompts")
+
+    @property
+    def prompt_folder(self) -> Path:
+        """Where rendered prompts are kept."""
+        return self.prompt_cache.expanduser()
+
+
+def plugin_key(variable: str) -> SecretStr | None:
+    """A provider's API key under the name that its plugin documents; None when unset."""
+    value = os.environ.get(variable)  # noqa: TID251 - this file is where the environment is read
+    return SecretStr(value) if value else None

@@ -1,0 +1,113 @@
+"""The worker: registers as agent `leadline`, keeps warm job processes, takes calls while it has room, drains on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+
+from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
+
+from bot.settings import BotSettings, LiveKitSettings
+from bot.speech import weights
+from store.database import migrate, open_engine
+from store.settings import StoreSettings
+
+log = logging.getLogger("leadline.worker")
+
+
+class WorkerUnusable(RuntimeError):
+    """The worker cannot start; the message says what to do."""
+
+
+async def entry(ctx: JobContext) -> None:
+    """One call. Imported late, so that the worker's parent process never loads the models."""
+    from bot.job import take_call
+
+    await take_call(ctx)
+
+
+async def accept(request: JobRequest) -> None:
+    """Take the call under an identity that tells one bot from another."""
+    await request.accept(identity=f"bot-{request.id}", name="Leadline")
+
+
+def warm(process: JobProcess) -> None:
+    """Load the call's modules in an idle process: with the fork server's pages this takes milliseconds."""
+    import bot.job  # noqa: F401
+
+
+def load(server: AgentServer) -> float:
+    """Share of `calls_max` in use; 1.0 keeps livekit-server from offering more."""
+    return min(1.0, len(server.active_jobs) / BotSettings().calls_max)
+
+
+def build(settings: BotSettings, livekit: LiveKitSettings) -> AgentServer:
+    """The server, with every default that bites a telephone bot set by hand (docs/ARCHITECTURE.md lists them)."""
+    server = AgentServer(
+        ws_url=livekit.url,
+        api_key=livekit.api_key,
+        api_secret=livekit.api_secret.get_secret_value(),
+        preload_modules=["bot.preload", "bot.job"],
+        setup_fnc=warm,
+        load_fnc=load,
+        load_threshold=0.999,
+        num_idle_processes=settings.idle_processes,
+        initialize_process_timeout=60.0,
+        shutdown_process_timeout=20.0,
+        job_memory_warn_mb=settings.memory_limit_mb / 2,
+        job_memory_limit_mb=settings.memory_limit_mb,
+        drain_timeout=settings.drain_s,
+        host="127.0.0.1",
+        port=settings.health_port,
+        http_proxy=None,
+        log_level="INFO",
+    )
+    server.rtc_session(entry, agent_name=settings.agent_name, on_request=accept)
+    return server
+
+
+async def run() -> None:
+    """Serve until SIGTERM (finish the calls, limit `drain_s`) or a second signal (end at once).
+
+    Raises:
+        WorkerUnusable: wrong or missing settings, keys, weights or database.
+    """
+    settings, livekit = BotSettings(), LiveKitSettings()
+    _check(settings, livekit)
+    await _migrate()
+    server = build(settings, livekit)
+    server.on("worker_registered", lambda *_: sys.stdout.write("worker ready\n") and sys.stdout.flush())
+    serving = asyncio.create_task(server.run(devmode=False), name="worker.run")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: os._exit(1) if stop.is_set() else stop.set())
+    stopping = asyncio.create_task(stop.wait(), name="worker.stop")
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+        return
+    log.info("draining: no new calls, %d running", len(server.active_jobs))
+    with contextlib.suppress(TimeoutError):
+        await server.drain(settings.drain_s)
+    await server.aclose()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:
+    if not livekit.api_key or not livekit.api_secret.get_secret_value():
+        raise WorkerUnusable("LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: take them from livekit.yaml's keys")
+    if "local" in (settings.stt, settings.tts) and (problems := weights.check()):
+        raise WorkerUnusable("; ".join(problems))
+
+
+async def _migrate() -> None:
+    engine = open_engine(StoreSettings().database_url)
+    try:
+        await migrate(engine)
+    finally:
+        await engine.dispose()
