@@ -17,7 +17,7 @@ from store.sql_calls import SqlCalls
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: How long SQLite waits for another process's write. The writer behind it retries; an opt-out cannot wait long.
-BUSY_MS = 2000
+BUSY_MS = 1000
 
 
 class DatabaseUnusable(StoreError):

@@ -1,0 +1,257 @@
+"""The writer in front of the store: order, patience, the journal, and what is said when a write cannot be made."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.model import Answer, Direction, Mode
+from store.calls import NewCall, Turn
+from store.database import open_calls
+from store.journal import Journal, JournalFull
+from store.memory_calls import MemoryCalls
+from store.writer import Patience, Writer, journal_path, replay
+from store.writes import (
+    AddTurn,
+    Answered,
+    Begin,
+    Finish,
+    KeepFlow,
+    OptOut,
+    PutAnswers,
+    SipResult,
+    Write,
+    from_line,
+    to_line,
+)
+
+QUICK = Patience((0.001, 0.001))
+CALL = NewCall("c1", Direction.OUTBOUND, "b2b", "h1", "room-1", "+12025550100", "+12025550134", 100.0, {"name": "Ada"})
+OPT_OUT = OptOut("+12025550134", "seller", 5.0, "keypad", "c1", "e9")
+ONE_OF_EACH: tuple[Write, ...] = (
+    KeepFlow("h1", "b2b", "flow: b2b\n"),
+    Begin(CALL),
+    SipResult("c1", None, ""),
+    Answered("c1", 101.0, "SCL_1"),
+    AddTurn("c1", Turn(0, "bot", "How many?", 102.0, slot="size", response_ms=310)),
+    PutAnswers("c1", (Answer("size", (20, None, "month"), "twenty and up", Mode.KEYPAD, "explicit"),)),
+    PutAnswers("c1", (Answer("who", {"name": "Ada", "company": None}, "Ada", Mode.SPEECH, at=2.5),)),
+    OPT_OUT,
+    Finish("c1", "qualified", 50, {"score": {"total": 50}}, 160.0),
+)
+
+
+class AwayCalls(MemoryCalls):
+    """A store whose database is away for the next `away` writes of turns, of opt-outs and of new calls."""
+
+    def __init__(self, away: float = 0) -> None:
+        super().__init__()
+        self.away = away
+        self.tried = 0
+
+    def _knock(self) -> None:
+        self.tried += 1
+        if self.away > 0:
+            self.away -= 1
+            raise OSError("the database is away")
+
+    async def begin(self, call: NewCall) -> None:
+        self._knock()
+        await super().begin(call)
+
+    async def add_turn(self, call_id: str, turn: Turn) -> None:
+        self._knock()
+        await super().add_turn(call_id, turn)
+
+    async def opt_out(self, number: str, scope: str, at: float, source: str, call_id: str, effect_id: str) -> None:
+        self._knock()
+        await super().opt_out(number, scope, at, source, call_id, effect_id)
+
+
+def turn(n: int) -> AddTurn:
+    return AddTurn("c1", Turn(n, "bot", f"sentence {n}", 100.0 + n))
+
+
+@pytest.fixture
+def errors(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    with caplog.at_level(logging.ERROR, "store"):
+        yield caplog
+
+
+@pytest.mark.parametrize("write", ONE_OF_EACH, ids=lambda write: write.kind)
+def test_a_write_survives_the_journal_unchanged(write: Write) -> None:
+    assert from_line(to_line(write)) == write
+
+
+@given(st.text(), st.integers(0, 10_000), st.floats(0, 4e9))
+def test_a_line_is_one_line_whatever_was_said(text: str, n: int, at: float) -> None:
+    said = AddTurn("c1", Turn(n, "caller", text, at))
+    assert to_line(said).count(b"\n") == 1
+    assert from_line(to_line(said)) == said
+
+
+async def test_writes_are_made_in_order_and_flushed_on_leaving(tmp_path: Path) -> None:
+    calls = MemoryCalls()
+    async with Writer(calls, tmp_path / "j.jsonl") as writer:
+        for write in ONE_OF_EACH:
+            writer.put(write)
+    call = await calls.get("c1")
+    assert (call.disposition, call.score, call.answered_at) == ("qualified", 50, 101.0)
+    assert [answer.slot for answer in await calls.answers("c1")] == ["size", "who"]
+    assert not (tmp_path / "j.jsonl").exists()
+
+
+async def test_a_short_absence_is_waited_out(tmp_path: Path, errors: pytest.LogCaptureFixture) -> None:
+    calls = AwayCalls(away=2)
+    async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
+        writer.put(Begin(CALL))
+        writer.put(turn(0))
+    assert len(await calls.turns("c1")) == 1
+    assert not errors.messages
+
+
+async def test_a_long_absence_fills_the_journal_with_one_log_line_and_order_is_kept(
+    tmp_path: Path, errors: pytest.LogCaptureFixture
+) -> None:
+    calls = AwayCalls(away=float("inf"))
+    async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
+        writer.put(Begin(CALL))
+        writer.put(turn(0))
+        writer.put(turn(1))
+        await writer.flush()
+        assert [message for message in errors.messages if "writes wait in" in message] == errors.messages[:1]
+        assert len(errors.messages) == 1
+        calls.away = 0
+        writer.put(turn(2))
+    assert [said.n for said in await calls.turns("c1")] == [0, 1, 2]
+    assert not (tmp_path / "j.jsonl").exists()
+
+
+async def test_what_a_dead_writer_left_is_replayed_once(tmp_path: Path) -> None:
+    gone = AwayCalls(away=float("inf"))
+    path = journal_path(tmp_path, "c1")
+    async with Writer(gone, path, patience=QUICK) as writer:
+        writer.put(Begin(CALL))
+        writer.put(turn(0))
+    calls = MemoryCalls()
+    assert await replay(tmp_path, calls) == 2
+    assert await replay(tmp_path, calls) == 0
+    assert len(await calls.turns("c1")) == 1
+
+
+async def test_the_journal_of_a_living_writer_is_left_alone(tmp_path: Path) -> None:
+    async with Writer(AwayCalls(away=float("inf")), tmp_path / "j.jsonl", patience=QUICK) as writer:
+        writer.put(Begin(CALL))
+        await writer.flush()
+        assert await replay(tmp_path, MemoryCalls()) == 0
+        assert (tmp_path / "j.jsonl").exists()
+
+
+async def test_replay_stops_where_the_database_is_away_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "j.jsonl")
+    for write in (Begin(CALL), turn(0), turn(1)):
+        journal.append(write)
+    journal.close()
+    flaky = AwayCalls()
+
+    class OneTurn(AwayCalls):
+        async def add_turn(self, call_id: str, turn: Turn) -> None:
+            self.away = 1 if self.tried else self.away
+            await super().add_turn(call_id, turn)
+
+    assert await replay(tmp_path, OneTurn()) == 1
+    assert [write.kind for write in Journal(tmp_path / "j.jsonl").read()] == ["add_turn", "add_turn"]
+    await flaky.begin(CALL)
+    assert await replay(tmp_path, flaky) == 2
+
+
+async def test_a_write_that_can_never_be_made_is_set_aside_and_blocks_nothing(
+    tmp_path: Path, errors: pytest.LogCaptureFixture
+) -> None:
+    calls = MemoryCalls()
+    async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
+        writer.put(Answered("nobody", 1.0))
+        writer.put(Begin(CALL))
+    assert (await calls.get("c1")).id == "c1"
+    assert Journal(tmp_path / "j.rejected").read() == (Answered("nobody", 1.0),)
+    assert any("can never be stored" in message for message in errors.messages)
+
+
+async def test_an_opt_out_passes_the_queue(tmp_path: Path) -> None:
+    calls = MemoryCalls()
+    async with Writer(calls, tmp_path / "j.jsonl") as writer:
+        writer.put(Begin(CALL))
+        assert await writer.opt_out(OPT_OUT) == "stored"
+        assert await calls.is_suppressed(OPT_OUT.number)
+
+
+async def test_an_opt_out_is_on_disk_when_the_database_is_away(tmp_path: Path) -> None:
+    async with Writer(AwayCalls(away=float("inf")), tmp_path / "j.jsonl") as writer:
+        assert await writer.opt_out(OPT_OUT) == "journalled"
+        assert Journal(tmp_path / "j.jsonl").read() == (OPT_OUT,)
+    calls = MemoryCalls()
+    await replay(tmp_path, calls)
+    assert await calls.is_suppressed(OPT_OUT.number)
+
+
+async def test_a_full_queue_loses_and_says_so_once(tmp_path: Path, errors: pytest.LogCaptureFixture) -> None:
+    calls = MemoryCalls()
+    async with Writer(calls, tmp_path / "j.jsonl", size=2) as writer:
+        writer.put(Begin(CALL))
+        for n in range(4):
+            writer.put(turn(n))
+        assert writer.lost == 3
+    assert len(await calls.turns("c1")) == 1
+    assert [message for message in errors.messages if "LOST" in message] == errors.messages
+
+
+async def test_a_database_that_hangs_at_the_end_leaves_everything_in_the_journal(tmp_path: Path) -> None:
+    class Hanging(MemoryCalls):
+        async def begin(self, call: NewCall) -> None:
+            await asyncio.Event().wait()
+
+    async with Writer(Hanging(), tmp_path / "j.jsonl", flush_s=0.01) as writer:
+        writer.put(Begin(CALL))
+        writer.put(turn(0))
+    assert [write.kind for write in Journal(tmp_path / "j.jsonl").read()] == ["begin", "add_turn"]
+
+
+def test_a_journal_is_bounded_private_and_forgives_a_torn_line(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "deep" / "j.jsonl", max_bytes=400)
+    with pytest.raises(JournalFull):
+        for n in range(100):
+            journal.append(turn(n))
+    journal.close()
+    assert journal.path.stat().st_size <= 400
+    assert journal.path.stat().st_mode & 0o777 == 0o600
+    kept = journal.read()
+    journal.path.write_bytes(journal.path.read_bytes() + b'{"kind":"add_tu')
+    assert journal.read() == kept
+
+
+async def test_a_folder_that_cannot_be_written_loses_loudly(tmp_path: Path, errors: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    async with Writer(AwayCalls(away=float("inf")), tmp_path / "file" / "j.jsonl", patience=QUICK) as writer:
+        assert await writer.opt_out(OPT_OUT) == "lost"
+    assert any("LOST" in message for message in errors.messages)
+
+
+async def test_a_locked_sqlite_file_loses_nothing(tmp_path: Path) -> None:
+    async with open_calls(f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}") as calls:
+        locker = sqlite3.connect(tmp_path / "calls.db", isolation_level=None)
+        async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
+            locker.execute("BEGIN IMMEDIATE")
+            writer.put(Begin(CALL))
+            await writer.flush()
+            assert (tmp_path / "j.jsonl").exists()
+            locker.execute("ROLLBACK")
+            writer.put(turn(0))
+        locker.close()
+        assert len(await calls.turns("c1")) == 1
