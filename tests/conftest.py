@@ -1,0 +1,122 @@
+"""Fixtures of the whole suite: a real local stack for `e2e` tests, started once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.settings import isolated
+from cli.stack.config import Endpoints, StackConfig
+from cli.stack.livekit_server import find_built, find_go
+from cli.stack.problem import StackError
+from cli.stack.redis_server import find_redis
+from cli.stack.stack import Stack
+
+_START_S_MAX = 1200.0  # building livekit-server included
+_STOP_S_MAX = 60.0
+
+_EXTERNAL = {
+    "sip_ip": "LEADLINE_E2E_SIP_IP",
+    "sip_port": "LEADLINE_E2E_SIP_PORT",
+    "livekit_url": "LIVEKIT_URL",
+    "redis_url": "LEADLINE_REDIS_URL",
+    "database_url": "LEADLINE_DATABASE_URL",
+    "api_key": "LIVEKIT_API_KEY",
+    "api_secret": "LIVEKIT_API_SECRET",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the same end-to-end tests run against the embedded gateway or a real livekit-sip."""
+    parser.addoption(
+        "--sip-edge",
+        choices=("gateway", "external"),
+        default="gateway",
+        help="external: a livekit-sip with server, Redis and worker of yours, named by "
+        + ", ".join(_EXTERNAL.values()),
+    )
+
+
+@pytest.fixture(scope="session")
+def sip_edge(pytestconfig: pytest.Config) -> str:
+    """Return "gateway" or "external"; tests that start and stop parts need the former."""
+    return str(pytestconfig.getoption("--sip-edge"))
+
+
+@pytest.fixture(scope="session")
+def endpoints(sip_edge: str, request: pytest.FixtureRequest) -> Endpoints:
+    """Return where a phone calls and where the server is, on either edge."""
+    if sip_edge == "external":
+        return _external()
+    stack: Stack = request.getfixturevalue("stack")
+    return stack.at
+
+
+@pytest.fixture(scope="session")
+def stack(sip_edge: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Yield a whole stack of our own. It lives in its own thread, so it goes on whichever loop a test uses."""
+    if sip_edge == "external":
+        pytest.skip("starts and stops parts, which an external edge does not allow")
+    with running(StackConfig("suite", tmp_path_factory.mktemp("run"))) as stack:
+        yield stack
+
+
+@contextmanager
+def running(config: StackConfig) -> Iterator[Stack]:
+    """Run a stack in a thread with an event loop of its own; skip the test if this machine cannot."""
+    _skip_unless_possible(config)
+    started: Future[Stack] = Future()
+    ended = threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(_live(config, started, ended),), name="stack")
+    thread.start()
+    try:
+        yield started.result(_START_S_MAX)
+    finally:
+        ended.set()
+        thread.join(_STOP_S_MAX)
+        assert not thread.is_alive(), "the stack did not stop in time"
+
+
+async def _live(config: StackConfig, started: Future[Stack], ended: threading.Event) -> None:
+    try:
+        async with Stack(config) as stack:
+            started.set_result(stack)
+            await asyncio.to_thread(ended.wait)
+    except StackError as error:
+        started.set_exception(error)
+
+
+def _skip_unless_possible(config: StackConfig) -> None:
+    """Skip with the sentence that says what is missing and how to get it."""
+    settings = isolated()
+    try:
+        if "redis" in config.parts:
+            find_redis(settings.redis_server)
+        if "livekit" in config.parts and find_built(settings.livekit_server, settings.cache) is None:
+            find_go()
+    except StackError as error:
+        pytest.skip(str(error))
+
+
+def _external() -> Endpoints:
+    values = {field: os.environ.get(name, "") for field, name in _EXTERNAL.items()}  # noqa: TID251 -- the suite's own settings
+    missing = [name for field, name in _EXTERNAL.items() if not values[field]]
+    if missing:
+        pytest.skip(f"--sip-edge=external needs {', '.join(missing)}")
+    return Endpoints(
+        run_dir=Path("run"),
+        sip_ip=values["sip_ip"],
+        sip_port=int(values["sip_port"]),
+        livekit_url=values["livekit_url"],
+        redis_url=values["redis_url"],
+        database_url=values["database_url"],
+        api_key=values["api_key"],
+        api_secret=values["api_secret"],
+    )
