@@ -118,7 +118,8 @@ class Phone:
         """Dial and wait up to `wait` seconds for the answer; None returns at once.
 
         Raises CallFailed when it is refused. When it is not answered in time the call is cancelled: TimeoutError."""
-        call = await self.agent.call(to, server, from_user=from_user, headers=headers, credentials=credentials)
+        call = await self.agent.outgoing(to, server, from_user=from_user)
+        call.dial(headers, credentials)
         if wait is None:
             return call
         try:

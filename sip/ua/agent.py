@@ -10,7 +10,7 @@ from sip.ua.call import Call, M
 from sip.ua.dialog import Dialog, LocalEnd
 from sip.ua.g711 import PCMA, PCMU
 from sip.ua.media import MediaStream
-from sip.ua.message import Addr, BadMessage, Headers, Msg, host_of, tag_of
+from sip.ua.message import Addr, BadMessage, Msg, host_of, tag_of
 from sip.ua.pacer import Pacer
 from sip.ua.sdp import Sdp
 from sip.ua.tasks import Tasks
@@ -87,7 +87,7 @@ class UserAgent(Generic[M]):
         """Calls that are ringing or answered."""
         return [call for call in self.calls.values() if not call.ended.is_set()]
 
-    async def call(
+    async def outgoing(
         self,
         to: str,
         server: Addr | None = None,
@@ -95,11 +95,9 @@ class UserAgent(Generic[M]):
         from_user: str = "",
         from_host: str = "",
         to_host: str = "",
-        headers: Headers | None = None,
-        credentials: tuple[str, str] | None = None,
         local_tag: str = "",
     ) -> Call[M]:
-        """Dial user `to` at `server` (or a full sip: URI); returns at once, `wait_answered` waits.
+        """A call to user `to` at `server` (or to a full sip: URI); `dial` of it sends the INVITE.
 
         Raises OSError when the name of the server cannot be resolved, BadMessage for an unusable URI."""
         uri = to if to.startswith("sip:") else f"sip:{to}@{to_host or '{}:{}'.format(*(server or ('', 0)))}"
@@ -108,9 +106,7 @@ class UserAgent(Generic[M]):
         from_uri = f"sip:{from_user or local.user}@{from_host or local.ip}"
         dialog = Dialog(local, peer, from_uri, uri)
         dialog.local_tag = local_tag or dialog.local_tag
-        call = self._keep(Call(self.wire, dialog, self.media(local.ip, self.pacer), True, self.codecs))
-        call.dial(uri, headers or [], credentials)
-        return call
+        return self._keep(Call(self.wire, dialog, self.media(local.ip, self.pacer), True, self.codecs))
 
     def _keep(self, call: Call[M]) -> Call[M]:
         self.calls[call.dialog.call_id] = call

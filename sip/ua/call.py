@@ -179,11 +179,13 @@ class Call(Generic[M]):
 
     # Outgoing
 
-    def dial(self, uri: str, headers: Headers, credentials: tuple[str, str] | None) -> None:
+    def dial(self, headers: Headers | None = None, credentials: tuple[str, str] | None = None) -> None:
         """Send the INVITE; how it goes shows in the events."""
-        self.exchange.dialing = self.wire.tasks.spawn(self._dial(uri, headers, credentials))
+        self.t["invite"] = time.time()
+        self.exchange.dialing = self.wire.tasks.spawn(self._dial(headers or [], credentials))
 
-    async def _dial(self, uri: str, headers: Headers, credentials: tuple[str, str] | None) -> None:
+    async def _dial(self, headers: Headers, credentials: tuple[str, str] | None) -> None:
+        uri = self.dialog.remote_uri
         try:
             final = await self._invite(uri, headers)
             if final.status in (401, 407) and credentials and not self.ended.is_set():

@@ -1,0 +1,227 @@
+"""The room's side of a call: join as a participant of kind SIP, subscribe, pass audio, keys and call status."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+
+from livekit import api, rtc
+from livekit.protocol.room import RoomConfiguration
+from livekit.rtc.participant import PublishDTMFError, PublishTrackError
+
+from sip.gateway.bridge import Bridge
+from sip.gateway.settings import GatewaySettings
+from sip.ua.audio import RATE
+from sip.ua.dtmf import Digit
+from sip.ua.tasks import Tasks, first_of
+
+log = logging.getLogger(__name__)
+
+KEY_MS, KEY_GAP_MS = 160, 80
+_SETTLE_S = 0.3  # how long a join may also wait for its first subscription
+_TRACK_FRAMES = 20  # 10 ms frames of a track that may wait in this process
+
+
+class JoinFailed(Exception):
+    """The room could not be joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who joins which room, and how."""
+
+    room: str
+    identity: str
+    name: str
+    metadata: str
+    attributes: dict[str, str]
+    token: str = ""  # given by the server, or made here
+    ws_url: str = ""
+    config: RoomConfiguration | None = None
+    preset: str = ""
+
+    def jwt(self, settings: GatewaySettings) -> str:
+        if self.token:
+            return self.token
+        grants = api.VideoGrants(
+            room_join=True,
+            room=self.room,
+            can_subscribe=True,
+            can_publish=True,
+            can_publish_data=True,
+            can_update_own_metadata=True,
+        )
+        keys = settings.keys
+        token = api.AccessToken(keys.api_key, keys.api_secret).with_kind("sip").with_identity(self.identity)
+        token = token.with_name(self.name).with_metadata(self.metadata).with_attributes(self.attributes)
+        token = token.with_grants(grants)
+        if self.preset:
+            token = token.with_room_preset(self.preset)
+        if self.config is not None:
+            token = token.with_room_config(self.config)
+        return token.to_jwt()
+
+
+@dataclass(slots=True)
+class Presence:
+    """How it stands with the room."""
+
+    joined: bool = False
+    listening: bool = False
+    heard: asyncio.Event = field(default_factory=asyncio.Event)  # somebody's audio is subscribed
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.TimerHandle | None = None
+
+
+class RoomSide:
+    """One participant of kind SIP."""
+
+    def __init__(self, settings: GatewaySettings, bridge: Bridge, tasks: Tasks, call_id: str) -> None:
+        self.settings, self.bridge, self.tasks, self.call_id = settings, bridge, tasks, call_id
+        self.presence = Presence()
+        self.room = rtc.Room()
+        self.source = rtc.AudioSource(RATE, 1, queue_size_ms=0)
+        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._to_phone: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
+        self._to_room: asyncio.Queue[Digit] = asyncio.Queue(maxsize=100)
+
+    # Joining and leaving
+
+    async def join(self, seat: Seat, gate: asyncio.Lock, ended: asyncio.Event, *, listen: bool) -> None:
+        """Join and publish the phone's track, one join at a time. Raises JoinFailed.
+
+        With `listen` the first subscription, a second negotiation, is also waited for under the gate."""
+        self._follow()
+        async with gate:
+            if ended.is_set():
+                raise JoinFailed("the caller hung up")
+            try:
+                async with asyncio.timeout(self.settings.limits.join):
+                    await self._connect(seat)
+            except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
+                raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
+            if listen:
+                self.listen()
+                await first_of(self.presence.heard, self.presence.closed, ended, timeout=_SETTLE_S)
+
+    async def _connect(self, seat: Seat) -> None:
+        options = rtc.RoomOptions(auto_subscribe=False)
+        await self.room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
+        self.presence.joined = True
+        track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
+        publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
+        await self.room.local_participant.publish_track(track, publish)
+
+    def _follow(self) -> None:
+        room = self.room
+        room.on("track_published", self._on_published)
+        room.on("track_subscribed", self._on_subscribed)
+        room.on("track_unsubscribed", self._on_unsubscribed)
+        room.on("participant_connected", self._on_participant)
+        room.on("sip_dtmf_received", self._on_key)
+        room.on("disconnected", self._on_disconnected)
+        room.on("reconnecting", self._on_reconnecting)
+        room.on("reconnected", self._on_reconnected)
+
+    async def leave(self, reason: "rtc.DisconnectReason.ValueType") -> None:
+        """Agents learn `reason` from participant_disconnected."""
+        presence = self.presence
+        if presence.lost:
+            presence.lost.cancel()
+        for stream in self._streams.values():
+            stream.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.limits.leave):
+                await self.room.disconnect(reason=reason)
+        presence.closed.set()
+        await self.source.aclose()
+
+    async def status(self, value: str) -> None:
+        """Write sip.callStatus."""
+        if not self.presence.joined or self.presence.closed.is_set():
+            return
+        try:
+            async with asyncio.timeout(self.settings.limits.leave):
+                await self.room.local_participant.set_attributes({"sip.callStatus": value})
+        except TimeoutError:
+            log.info("%s: sip.callStatus=%s was not written: the room does not answer", self.call_id, value)
+
+    # Audio and keys
+
+    def listen(self) -> None:
+        """Subscribe to every audio track, now and later."""
+        self.presence.listening = True
+        for participant in self.room.remote_participants.values():
+            self._on_participant(participant)
+            for publication in participant.track_publications.values():
+                self._on_published(publication, participant)
+
+    def bridge_audio(self) -> None:
+        """From now on the phone and the room hear each other."""
+        self.bridge.on_digit = lambda digit: None if self._to_room.full() else self._to_room.put_nowait(digit)
+        self.tasks.spawn(self.bridge.pump(self.source))
+        self.tasks.spawn(self._keys_to_phone())
+        self.tasks.spawn(self._keys_to_room())
+
+    async def _keys_to_phone(self) -> None:
+        while True:
+            await self.bridge.send_dtmf(await self._to_phone.get(), KEY_MS, KEY_GAP_MS)
+
+    async def _keys_to_room(self) -> None:
+        while True:
+            digit = await self._to_room.get()
+            try:
+                await self.room.local_participant.publish_dtmf(code=digit.code, digit=digit.digit)
+            except PublishDTMFError as error:
+                log.warning("%s: a key did not reach the room: %s", self.call_id, error)
+
+    async def _play(self, track: rtc.Track, sid: str) -> None:
+        stream = rtc.AudioStream.from_track(track=track, sample_rate=RATE, num_channels=1, capacity=_TRACK_FRAMES)
+        self.bridge.add_track(sid)
+        try:
+            async for event in stream:
+                self.bridge.feed(sid, event.frame.data.tobytes())
+        finally:
+            self.bridge.drop_track(sid)
+            await stream.aclose()
+
+    # What the room tells
+
+    def _on_published(self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
+        if self.presence.listening and publication.kind == rtc.TrackKind.KIND_AUDIO:
+            publication.set_subscribed(True)
+
+    def _on_participant(self, participant: rtc.RemoteParticipant) -> None:
+        if self.presence.listening and participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
+            self.presence.heard.set()  # two SIP participants must not wait for each other
+
+    def _on_subscribed(self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: object) -> None:
+        self.presence.heard.set()
+        self._streams[publication.sid] = self.tasks.spawn(self._play(track, publication.sid))
+
+    def _on_unsubscribed(self, track: object, publication: rtc.RemoteTrackPublication, participant: object) -> None:
+        if stream := self._streams.pop(publication.sid, None):
+            stream.cancel()
+
+    def _on_key(self, event: rtc.SipDTMF) -> None:
+        if not self._to_phone.full():
+            self._to_phone.put_nowait(event.digit)
+
+    def _on_disconnected(self, reason: object) -> None:
+        self.presence.closed.set()
+
+    def _on_reconnecting(self) -> None:
+        limit = self.settings.limits.room_lost
+        log.warning("%s: the room connection is lost; hanging up unless it is back in %g s", self.call_id, limit)
+        if self.presence.lost is None:
+            self.presence.lost = asyncio.get_running_loop().call_later(limit, self._on_lost)
+
+    def _on_reconnected(self) -> None:
+        log.info("%s: the room connection is back", self.call_id)
+        if self.presence.lost:
+            self.presence.lost.cancel()
+            self.presence.lost = None
+
+    def _on_lost(self) -> None:
+        log.error("%s: the room did not come back: is livekit-server running?", self.call_id)
+        self.presence.closed.set()
