@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import aiohttp
+from google.protobuf.message import Message
 from livekit import api
 from livekit.protocol.sip import (
     CreateSIPDispatchRuleRequest,
@@ -134,12 +135,12 @@ async def _apply_kind(kind: _Kind[Thing], wanted: Iterable[Thing]) -> Applied:
 
 
 def _wishable(thing: Thing) -> Thing:
-    """What of a thing its owner decides."""
+    """What of a thing its owner decides. LiveKit fills in empty messages (`media {}`), which mean nothing."""
     copy = type(thing)()
     copy.CopyFrom(thing)
-    for name in _SET_BY_LIVEKIT:
-        if name in copy.DESCRIPTOR.fields_by_name:
-            copy.ClearField(name)
+    for field_set, value in copy.ListFields():
+        if field_set.name in _SET_BY_LIVEKIT or (isinstance(value, Message) and not value.ByteSize()):
+            copy.ClearField(field_set.name)
     return copy
 
 
