@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import typer
 
+from cli import up
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A phone bot that qualifies sales leads.")
+
+up.mount(app)
 
 
 def main() -> None:
     """Run the command line."""
     app()
+
+
+if __name__ == "__main__":
+    main()

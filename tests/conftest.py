@@ -91,6 +91,8 @@ async def _live(config: StackConfig, started: Future[Stack], ended: threading.Ev
             await asyncio.to_thread(ended.wait)
     except StackError as error:
         started.set_exception(error)
+    finally:
+        started.cancel()  # whatever else went wrong, nobody waits for it; done already otherwise
 
 
 def _skip_unless_possible(config: StackConfig) -> None:

@@ -32,7 +32,8 @@ class StackConfig:
     settings: StackSettings = field(default_factory=isolated)
     #: Added to every part's environment, e.g. a provider or a flow.
     extra_env: Mapping[str, str] | None = None
-    trunk_file: Path = ROOT / "sip-trunk.json"
+    #: None: no trunks and no rules, for tests that make their own.
+    trunk_file: Path | None = ROOT / "sip-trunk.json"
     rule_files: tuple[Path, ...] = tuple(sorted((ROOT / "deploy" / "sip").glob("dispatch-rule*.json")))
 
     @property
@@ -62,10 +63,28 @@ class Endpoints:
             "LIVEKIT_API_SECRET": self.api_secret,
             "LEADLINE_REDIS_URL": self.redis_url,
             "LEADLINE_DATABASE_URL": self.database_url,
+            "LEADLINE_JOURNAL_DIR": str(self.run_dir / "journal"),
             "LEADLINE_RUN_DIR": str(self.run_dir),
             "LEADLINE_SIP_IP": self.sip_ip,
             "LEADLINE_SIP_PORT": str(self.sip_port),
         }
+
+    @classmethod
+    def of(cls, run_dir: Path, env: Mapping[str, str]) -> Endpoints:
+        """Return the endpoints that `env()` wrote down. Raises StackError if one is missing."""
+        try:
+            return cls(
+                run_dir=run_dir,
+                sip_ip=env["LEADLINE_SIP_IP"],
+                sip_port=int(env["LEADLINE_SIP_PORT"]),
+                livekit_url=env["LIVEKIT_URL"],
+                redis_url=env["LEADLINE_REDIS_URL"],
+                database_url=env["LEADLINE_DATABASE_URL"],
+                api_key=env["LIVEKIT_API_KEY"],
+                api_secret=env["LIVEKIT_API_SECRET"],
+            )
+        except (KeyError, ValueError) as error:
+            raise StackError(f"{run_dir / 'env'} lacks {error}", "stop that stack and start it again") from None
 
 
 def check_keys(key: str | None, secret: str | None) -> None:

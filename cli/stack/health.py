@@ -13,8 +13,8 @@ from livekit import api
 from cli.stack.config import Endpoints
 from cli.stack.problem import StackError
 
-#: What livekit-agents logs once the server has accepted the worker.
-WORKER_REGISTERED = "registered worker"
+#: What the worker prints once the server has accepted it.
+WORKER_READY = "worker ready"
 _ASK_S_MAX = 2.0
 
 
@@ -73,7 +73,7 @@ async def worker_ready(log: Path, since: int) -> bool:
     def read() -> bool:
         with log.open("rb") as lines:
             lines.seek(since)
-            return WORKER_REGISTERED.encode() in lines.read()
+            return WORKER_READY.encode() in lines.read()
 
     return await asyncio.to_thread(read)
 

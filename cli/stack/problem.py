@@ -8,3 +8,4 @@ class StackError(Exception):
 
     def __init__(self, wrong: str, fix: str) -> None:
         super().__init__(f"{wrong}: {fix}")
+        self.wrong, self.fix = wrong, fix

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import Progress as Bars
@@ -22,6 +23,9 @@ class Progress(Protocol):
     def done(self, part: str, text: str) -> None:
         """`part` is ready; `text` says where."""
 
+    def close(self) -> None:
+        """All are; nothing is drawn from here on."""
+
 
 class Silent:
     """Says nothing; for tests and callers that show their own."""
@@ -30,6 +34,9 @@ class Silent:
         """Say nothing."""
 
     def done(self, part: str, text: str) -> None:
+        """Say nothing."""
+
+    def close(self) -> None:
         """Say nothing."""
 
 
@@ -55,6 +62,9 @@ class Lines:
         self._said.pop(part, None)
         self._console.print(f"  {part}: {text} ({took:.1f} s)", highlight=False)
 
+    def close(self) -> None:
+        """Have nothing to put away."""
+
 
 class Live:
     """A spinner and a clock for each part, redrawn in place."""
@@ -63,15 +73,7 @@ class Live:
         columns = (SpinnerColumn(finished_text="[green]✓"), TextColumn("{task.description:<15}"))
         self._bars = Bars(*columns, TimeElapsedColumn(), TextColumn("{task.fields[text]}"), console=console)
         self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
         self._bars.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
 
     def step(self, part: str, text: str) -> None:
         """Show the text beside the part's spinner."""
@@ -81,7 +83,21 @@ class Live:
         """Tick the part off."""
         self._bars.update(self._task(part), text=text, total=1, completed=1)
 
+    def close(self) -> None:
+        """Leave the table as it is and give the cursor back."""
+        self._bars.stop()
+
     def _task(self, part: str) -> TaskID:
         if part not in self._tasks:
             self._tasks[part] = self._bars.add_task(part, total=None, text="")
         return self._tasks[part]
+
+
+@contextmanager
+def shown(console: Console) -> Iterator[Progress]:
+    """Yield the progress that fits the console; it may be closed earlier."""
+    progress = Live(console) if console.is_terminal else Lines(console)
+    try:
+        yield progress
+    finally:
+        progress.close()

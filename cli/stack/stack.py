@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from cli.stack.ports import pick
 from cli.stack.problem import StackError
 from cli.stack.progress import Progress, Silent
 from cli.stack.rundir import PartState, RunDir, RunState, process_started
+from cli.stack.telephony import trunks_kept
 
 _ASK_EVERY_S = 0.05
 
@@ -36,29 +38,44 @@ class Stack:
         self._state: RunState
         self._owner: Owner | None = None
         self._specs: dict[str, PartSpec] = {}
+        self._exit = AsyncExitStack()
         self._exited: dict[str, PartEvent] = {}
 
     async def __aenter__(self) -> Self:
         self.failed = asyncio.get_running_loop().create_future()
-        lock = await asyncio.to_thread(self._dir.lock)
         try:
-            await asyncio.to_thread(self._dir.sweep)
-            rtc_port = self._choose_endpoints()
-            self._owner = Owner.begin(lock, self._dir.log("keeper"), self._heard)
-            self._owner.ended.add_done_callback(lambda _: self._fail("the keeper process was killed"))
-            for name in self.config.parts:
-                await self._start(name, rtc_port)
+            await self._begin()
         except BaseException:
-            await self._close()
+            await self._exit.aclose()
             raise
-        self._state.ready = True
-        self._dir.write(self._state)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._close()
+        await self._exit.aclose()
+
+    async def _begin(self) -> None:
+        """Start everything, each step with its undoing."""
+        lock = await asyncio.to_thread(self._dir.lock)
+        self._exit.callback(self._dir.unlock)
+        self._exit.push_async_callback(asyncio.to_thread, self._dir.sweep)
+        await asyncio.to_thread(self._dir.sweep)
+        rtc_port = self._choose_endpoints()
+        self._owner = Owner.begin(lock, self._dir.log("keeper"), self._heard)
+        self._exit.push_async_callback(self._end_parts)
+        self._owner.ended.add_done_callback(lambda _: self._fail("the keeper process was killed"))
+        for name in self.config.parts:
+            await self._start(name, rtc_port)
+            if name == "livekit" and self.config.trunk_file is not None:
+                await self._exit.enter_async_context(trunks_kept(self.config, self.at))
+        self._state.ready = True
+        self._dir.write(self._state)
+
+    async def _end_parts(self) -> None:
+        assert self._owner is not None
+        # A second Ctrl-C ends the waiting, not the stopping: the keeper has its order by then.
+        await asyncio.shield(self._owner.close())
 
     @property
     def sip_ip(self) -> str:
@@ -200,12 +217,3 @@ class Stack:
         log = self._dir.log(name)
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
         return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it said nothing")
-
-    async def _close(self) -> None:
-        """Stop the parts, sweep after a keeper that was killed, and let go of the run directory."""
-        if self._owner is not None:
-            for name in reversed(self._specs):
-                self._progress.step(name, "stopping")
-            await asyncio.shield(self._owner.close())
-        await asyncio.to_thread(self._dir.sweep)
-        self._dir.unlock()
