@@ -26,9 +26,9 @@ from typing import Any
 from cli.stack.sessions import kill_sessions
 
 #: Seconds before each restart of a part that died; after the last one it is given up. A part that lived for
-#: `_STEADY_S` starts from the first again. Redis has to be back within 4 s for calls not to notice.
+#: `STEADY_S` starts from the first again. Redis has to be back within 4 s for calls not to notice.
 BACK_OFF_S = (0.1, 0.5, 1.0, 2.0, 4.0)
-_STEADY_S = 30.0
+STEADY_S = 30.0
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
@@ -56,6 +56,13 @@ def main() -> None:
         signal.signal(ignored, signal.SIG_IGN)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     Keeper().run()
+
+
+def restart_after(deaths: int, lived_s: float) -> float | None:
+    """Return how many seconds to wait before a part that died after `deaths` earlier deaths starts again; None: never."""
+    if lived_s >= STEADY_S:
+        deaths = 0
+    return BACK_OFF_S[deaths] if deaths < len(BACK_OFF_S) else None
 
 
 class Keeper:
@@ -152,16 +159,16 @@ class Keeper:
         # A dead worker's job processes must not go on talking to callers beside its successor.
         kill_sessions([pid])
         part.pid = None
-        if time.monotonic() - part.began >= _STEADY_S:
-            part.deaths = 0
         if not part.keep:
             _tell("exited", part, code=code, why="")
-        elif part.deaths == len(BACK_OFF_S):
+            return
+        lived_s = time.monotonic() - part.began
+        wait_s = restart_after(part.deaths, lived_s)
+        part.deaths = 1 if lived_s >= STEADY_S else part.deaths + 1
+        if wait_s is None:
             part.keep = False
-            _tell("given_up", part, code=code, why=f"died {part.deaths + 1} times")
+            _tell("given_up", part, code=code, why=f"died {part.deaths} times in a row")
         else:
-            wait_s = BACK_OFF_S[part.deaths]
-            part.deaths += 1
             part.restart_at = time.monotonic() + wait_s
             _tell("died", part, code=code, why=f"starting again in {wait_s} s")
 
