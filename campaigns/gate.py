@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 from livekit import api
 
+import sip.dial
 from campaigns.numbers import DIALABLE, Number, NumberKind, classify
 from flows.model import Direction
 from sip.dial import Dialled, Invite, Stage
-from sip.dial import dial as send
 from sip.outcome import Ending, Outcome
 from sip.routes import Route
 from store.calls import Calls, NewCall
@@ -91,7 +91,7 @@ async def dial(
     if refused := check(number, policy, request.route) or await _suppressed(number, calls):
         log.info("refused to dial: %s", refused.rule)
         return refused
-    room = f"call-{request.call_id}"
+    room = room_of(request.call_id)
     await calls.begin(_row(request, number, room, clock()))
     invite = Invite(
         call_id=request.call_id,
@@ -103,12 +103,27 @@ async def dial(
         max_call_s=request.max_call_s,
     )
     try:
-        dialled = await send(lk, invite, on_stage)
+        dialled = await sip.dial.dial(lk, invite, on_stage)
     except asyncio.CancelledError:
         await calls.finish(request.call_id, "failed", 0, {"outcome": "cancelled"}, clock())
         raise
     await _keep_outcome(calls, request.call_id, dialled, clock())
     return Placed(request.call_id, dialled.outcome)
+
+
+async def hang_up(lk: api.LiveKitAPI, call_id: str) -> None:
+    """End an outbound call that is dialled, rings or is up."""
+    await sip.dial.hang_up(lk, room_of(call_id))
+
+
+async def is_up(lk: api.LiveKitAPI, call_id: str) -> bool:
+    """Whether an outbound call's room is still there; True when LiveKit cannot be asked."""
+    return await sip.dial.is_up(lk, room_of(call_id))
+
+
+def room_of(call_id: str) -> str:
+    """The room of an outbound call: no number in it."""
+    return f"call-{call_id}"
 
 
 async def _keep_outcome(calls: Calls, call_id: str, dialled: Dialled, now: float) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from cli import up
+from cli import call, calls, up
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A phone bot that qualifies sales leads.")
 
 up.mount(app)
+app.add_typer(calls.app, name="calls")
+app.command()(call.call)
 
 
 def main() -> None:

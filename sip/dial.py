@@ -96,10 +96,11 @@ async def _room(lk: api.LiveKitAPI, invite: Invite) -> AsyncIterator[Callable[[b
         yield keep
     finally:
         if not kept:
-            await _delete(lk, invite.room)
+            await hang_up(lk, invite.room)
 
 
-async def _delete(lk: api.LiveKitAPI, room: str) -> None:
+async def hang_up(lk: api.LiveKitAPI, room: str) -> None:
+    """End whatever goes on in a room: LiveKit sends BYE or CANCEL to the phone. Never raises for a room that is gone."""
     try:
         await lk.room.delete_room(api.DeleteRoomRequest(room=room))
     except api.ServerError as gone:
@@ -120,6 +121,14 @@ async def _agent_ready(lk: api.LiveKitAPI, room: str, limit_s: float) -> bool:
                 await asyncio.sleep(POLL_S)
     except TimeoutError:
         return False
+
+
+async def is_up(lk: api.LiveKitAPI, room: str) -> bool:
+    """Whether the room is there; True when LiveKit cannot be asked."""
+    try:
+        return bool((await lk.room.list_rooms(api.ListRoomsRequest(names=[room]))).rooms)
+    except _FAILURES:
+        return True
 
 
 def _is_ready(person: ParticipantInfo) -> bool:
