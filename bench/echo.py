@@ -22,6 +22,7 @@ NUMBER = "+12025550101"
 ROOM = "echo"
 _POLL_S = 0.05
 _LEAVE_S = 2.0
+_WAITING = 4  # 10 ms frames; older ones are dropped, or a stall would stay in every later round trip
 
 
 class EchoRoom:
@@ -29,6 +30,7 @@ class EchoRoom:
 
     def __init__(self, tasks: Tasks) -> None:
         self.room = rtc.Room()
+        self.closed = asyncio.Event()
         # No queue: whatever waits here is added to every round trip.
         self.source = rtc.AudioSource(RATE, 1, queue_size_ms=0)
         self._tasks = tasks
@@ -38,6 +40,7 @@ class EchoRoom:
         """Raises rtc.ConnectError."""
         self.room.on("track_subscribed", self._on_track)
         self.room.on("track_unsubscribed", self._on_gone)
+        self.room.on("disconnected", lambda reason: self.closed.set())
         await self.room.connect(url, token)
         track = rtc.LocalAudioTrack.create_audio_track("echo", self.source)
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
@@ -60,7 +63,7 @@ class EchoRoom:
             stream.cancel()
 
     async def _echo(self, track: rtc.Track) -> None:
-        stream = rtc.AudioStream.from_track(track=track, sample_rate=RATE, num_channels=1)
+        stream = rtc.AudioStream.from_track(track=track, sample_rate=RATE, num_channels=1, capacity=_WAITING)
         try:
             async for event in stream:
                 await self.source.capture_frame(event.frame)
@@ -69,8 +72,9 @@ class EchoRoom:
 
 
 class EchoAgent:
-    """`async with EchoAgent(url, key, secret, rooms=["echo"])`: each room echoes inside.
+    """`async with EchoAgent(url, key, secret, rooms=("echo",))`: each room echoes inside.
 
+    The server closes a room soon after its last caller left, agents or not, so rooms given by name are joined again.
     With `prefix` also every new room whose name begins so, found by asking the server 20 times a second."""
 
     def __init__(self, url: str, key: str, secret: str, *, rooms: tuple[str, ...] = (ROOM,), prefix: str = "") -> None:
@@ -81,8 +85,10 @@ class EchoAgent:
         self._tasks = Tasks(self.errors.append)
 
     async def __aenter__(self) -> Self:
+        """Raises rtc.ConnectError."""
         for name in self.names:
             await self.join(name)
+            self._tasks.spawn(self._stay(name))
         if self.prefix:
             self._tasks.spawn(self._follow())
         return self
@@ -92,10 +98,22 @@ class EchoAgent:
         await asyncio.gather(*(room.leave() for room in self.rooms.values()))
 
     async def join(self, name: str) -> None:
+        """Join one more room, once. Raises rtc.ConnectError."""
         grants = api.VideoGrants(room_join=True, room=name, agent=True)
         token = api.AccessToken(self.key, self.secret).with_identity("echo").with_kind("agent").with_grants(grants)
         room = self.rooms[name] = EchoRoom(self._tasks)
         await room.join(self.url, token.to_jwt())
+
+    async def _stay(self, name: str) -> None:
+        while True:
+            room = self.rooms[name]
+            await room.closed.wait()
+            await room.leave()
+            await asyncio.sleep(_POLL_S)
+            try:
+                await self.join(name)
+            except rtc.ConnectError:
+                self.rooms[name].closed.set()
 
     async def _follow(self) -> None:
         async with api.LiveKitAPI(self.url.replace("ws", "http", 1), self.key, self.secret) as lk:
