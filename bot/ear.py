@@ -100,17 +100,18 @@ class Ear:
 
     def _follow(self, began_at: float, at: float) -> None:
         silence = max(self._activity.silence_s, self._sound.quiet_s())
-        if silence < _STILL_SPEAKING_S and at - began_at < TURN_MAX_S:
+        over = at - began_at >= TURN_MAX_S
+        if silence < _STILL_SPEAKING_S and not over:
             self._decoder.drop()
             if self._sound.seconds > _SEGMENT_MAX_S:
                 self._decoder.commit(self._sound.cut_quietest(), self.expect.hotwords)
             return
-        if silence >= _DECODE_AFTER_S and self._decoder.idle:
+        if (silence >= _DECODE_AFTER_S or over) and self._decoder.idle:
             self._decoder.start(self._sound.samples(), self.expect.hotwords)
         text = self._decoder.text(self.expect, self._patience)
         if text is None:
             return
-        if silence >= text.patience or at - began_at >= TURN_MAX_S:
+        if silence >= text.patience or over:
             self._close(text, began_at, at, silence)
         elif self._sound.seconds > _SEGMENT_S:
             self._decoder.accept()

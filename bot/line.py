@@ -59,14 +59,23 @@ class RoomSpeaker:
 
     def __init__(self) -> None:
         self.source = rtc.AudioSource(RATE, 1, queue_size_ms=_QUEUE_MS)
+        self._cleared = asyncio.Event()
 
     async def write(self, pcm: Pcm) -> None:
-        """Queue samples; returns when there is room for more."""
+        """Queue samples."""
+        self._cleared.clear()
         await self.source.capture_frame(rtc.AudioFrame(pcm.tobytes(), RATE, 1, len(pcm)))
+
+    async def wait_below(self, seconds: float) -> None:
+        """Sleep while the queue plays down to `seconds`; a cleared queue ends the wait."""
+        if (left := self.queued_s - seconds) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._cleared.wait(), left)
 
     def clear(self) -> None:
         """Silence at once."""
         self.source.clear_queue()
+        self._cleared.set()
 
     @property
     def queued_s(self) -> float:

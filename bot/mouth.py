@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -13,13 +12,19 @@ from bot.speech.voice import RATE
 from bot.studio import Studio, sentences
 
 _FRAME: Final = RATE // 20  # 50 ms: the source cuts it into 10 ms by itself
+_AHEAD_S: Final = 0.1  #: with so much queued we wait: it outlasts a stalled loop, and is dropped at once for barge-in
+_HEARD_S: Final = 0.005  #: less than this still queued counts as heard
 
 
 class Speaker(Protocol):
     """Where sound goes: a bounded queue of PCM16 at 24 kHz that plays in real time."""
 
     async def write(self, pcm: Pcm) -> None:
-        """Queue samples; waits while the queue is full."""
+        """Queue samples. Only called when `wait_below` has made room, so it does not wait for long."""
+        ...
+
+    async def wait_below(self, seconds: float) -> None:
+        """Until no more than so much is queued, or the queue is cleared."""
         ...
 
     def clear(self) -> None:
@@ -153,10 +158,12 @@ class Mouth:
             if self._stopped.is_set():
                 return
             if tape.place < tape.length:
-                await self._speaker.write(tape.next_frame())
-            elif last and (left := self._speaker.queued_s) > 0.005:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopped.wait(), min(left, 0.05))
+                if self._speaker.queued_s > _AHEAD_S:
+                    await self._speaker.wait_below(_AHEAD_S)
+                else:  # nothing was awaited since the pause was looked at
+                    await self._speaker.write(tape.next_frame())
+            elif last and self._speaker.queued_s > _HEARD_S:
+                await self._speaker.wait_below(_HEARD_S)
             else:
                 return
 

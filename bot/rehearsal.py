@@ -1,0 +1,99 @@
+"""Stand-ins that ship: a speaker that plays nowhere, a recogniser that was told what to hear, work done on the spot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor, Future
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from bot.speech.audio import Pcm, Samples
+from bot.speech.moonshine import Transcript
+from bot.speech.voice import RATE
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class MemorySpeaker:
+    """`mouth.Speaker` that keeps what it was given. `play(s)` is its clock: sound is heard only when told so."""
+
+    def __init__(self) -> None:
+        self._queued: list[Pcm] = []
+        self._moved = asyncio.Event()
+        self.heard = np.zeros(0, np.int16)
+
+    async def write(self, pcm: Pcm) -> None:
+        """Queue samples."""
+        self._queued.append(pcm)
+
+    async def wait_below(self, seconds: float) -> None:
+        """Until so much has been played, or the queue is cleared."""
+        while self.queued_s > seconds:
+            self._moved.clear()
+            await self._moved.wait()
+
+    def clear(self) -> None:
+        """Drop what is queued."""
+        self._queued.clear()
+        self._moved.set()
+
+    @property
+    def queued_s(self) -> float:
+        """Seconds queued."""
+        return sum(map(len, self._queued)) / RATE
+
+    def play(self, seconds: float) -> None:
+        """Let so much of the queue be heard."""
+        left = int(seconds * RATE)
+        while left > 0 and self._queued:
+            frame = self._queued.pop(0)
+            self.heard = np.concatenate((self.heard, frame[:left]))
+            if len(frame) > left:
+                self._queued.insert(0, frame[left:])
+            left -= len(frame)
+        self._moved.set()
+
+    async def play_out(self) -> None:
+        """Hear everything that comes until nothing comes any more."""
+        quiet = 0
+        while quiet < 20:
+            quiet = 0 if self._queued else quiet + 1
+            self.play(1.0)
+            await asyncio.sleep(0)
+
+
+class ScriptedRecogniser:
+    """Says what it was told, whatever it hears; the last line is repeated."""
+
+    def __init__(self, lines: Iterable[str | Transcript]) -> None:
+        self._lines = [line if isinstance(line, Transcript) else Transcript(line, 0.95) for line in lines]
+        self.heard_s: list[float] = []
+
+    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = ()) -> Transcript:
+        """See `Recogniser`."""
+        self.heard_s.append(len(samples) / 16_000)
+        return self._lines.pop(0) if len(self._lines) > 1 else self._lines[0]
+
+
+class ScriptedVoice:
+    """A tone of 0.06 s per letter instead of speech."""
+
+    name = "tone"
+
+    def render(self, text: str) -> Samples:
+        """See `Voice`."""
+        t = np.arange(int(0.06 * len(text) * RATE)) / RATE
+        return np.asarray(0.3 * np.sin(2 * np.pi * 440 * t), np.float32)
+
+
+class OnTheSpot(Executor):
+    """Runs work at once in the caller's thread: time in a test is the frames' time."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run and return a finished future."""
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
