@@ -71,7 +71,7 @@ def stack(sip_edge: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @contextmanager
 def running(config: StackConfig) -> Iterator[Stack]:
     """Run a stack in a thread with an event loop of its own; skip the test if this machine cannot."""
-    _skip_unless_possible(config)
+    skip_unless_possible(config)
     started: Future[Stack] = Future()
     ended = threading.Event()
     thread = threading.Thread(target=asyncio.run, args=(_live(config, started, ended),), name="stack")
@@ -95,7 +95,7 @@ async def _live(config: StackConfig, started: Future[Stack], ended: threading.Ev
         started.cancel()  # whatever else went wrong, nobody waits for it; done already otherwise
 
 
-def _skip_unless_possible(config: StackConfig) -> None:
+def skip_unless_possible(config: StackConfig) -> None:
     """Skip with the sentence that says what is missing and how to get it."""
     settings = isolated()
     try:

@@ -17,18 +17,11 @@ from cli.stack.keeper import BACK_OFF_S, STEADY_S, restart_after
 from cli.stack.owner import Owner, PartEvent
 from cli.stack.parts import PartSpec
 from cli.stack.sessions import kill_sessions, members
+from tests.waiting import LIMIT_S, eventually
 
-LIMIT_S = 20.0
 #: A part with a grandchild that ignores requests to stop, as job processes of a worker may.
 FAMILY = ["sh", "-c", "(trap '' TERM; while :; do sleep 1; done) & echo $!; wait"]
 STUBBORN = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
-
-
-async def eventually(true: Callable[[], bool]) -> None:
-    """Wait until a condition of the outside world holds; fails after LIMIT_S."""
-    async with asyncio.timeout(LIMIT_S):
-        while not true():  # noqa: ASYNC110 -- nothing tells us
-            await asyncio.sleep(0.02)
 
 
 class Bench:

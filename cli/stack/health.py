@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from http import HTTPStatus
 from pathlib import Path
 
 import aiohttp
@@ -38,7 +39,7 @@ async def livekit_ready(at: Endpoints) -> bool:
         async with asyncio.timeout(_ASK_S_MAX), api.LiveKitAPI(at.livekit_url, at.api_key, at.api_secret) as server:
             await server.room.list_rooms(api.ListRoomsRequest())
     except api.TwirpError as error:
-        if error.code == api.TwirpErrorCode.UNAUTHENTICATED:
+        if error.status == HTTPStatus.UNAUTHORIZED:
             raise StackError(
                 f"livekit-server at {at.livekit_url} does not take the keys",
                 "give LIVEKIT_API_KEY and LIVEKIT_API_SECRET as in its configuration",
