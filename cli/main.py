@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from cli import call, calls, up
+from cli import call, calls, up, worker
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A phone bot that qualifies sales leads.")
 
 up.mount(app)
 app.add_typer(calls.app, name="calls")
 app.command()(call.call)
+app.command()(worker.worker)
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from hibari import Hibari
 
 from bot.speech import weights
-from bot.speech.audio import Samples, level, trim
+from bot.speech.audio import Samples, level, resample, trim
 
 RATE: Final = 24_000
 
@@ -45,3 +45,16 @@ class LocalVoice:
         """See `Voice`."""
         chunks = [np.asarray(chunk, np.float32) for chunk in self._hibari.stream(text)]
         return level(trim(np.concatenate(chunks), RATE)) if chunks else np.zeros(0, np.float32)
+
+
+class ShiftedVoice:
+    """Another person made of the same voice: pitch and pace moved by one factor (1.1: higher and faster)."""
+
+    def __init__(self, voice: Voice, factor: float) -> None:
+        self._voice = voice
+        self._factor = factor
+        self.name = f"{voice.name}*{factor:g}"
+
+    def render(self, text: str) -> Samples:
+        """See `Voice`."""
+        return resample(self._voice.render(text), round(RATE * self._factor), RATE)
