@@ -67,7 +67,7 @@ _NANP_DIRECTORY = re.compile(r"\+1[2-9]\d{2}5551212")
 _NANP_PREMIUM = re.compile(r"\+1[2-9]\d{2}976\d{4}")
 #: Kept free for stories: NPA-555-0100…0199 by the NANP, the others by Ofcom.
 _FICTIONAL = re.compile(
-    r"\+1[2-9]\d{2}55501\d{2}"
+    r"\+1(?!555)[2-9]\d{2}55501\d{2}"
     r"|\+44(?:2079460|1632960|7700900)\d{3}"
     r"|\+44(?:11[3-8]|1[2-6]1)4960\d{3}"
     r"|\+441914980\d{3}"

@@ -1,0 +1,108 @@
+"""Dialling against a scripted LiveKit: the agent is ready before the INVITE, and failures leave no room behind."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+import sip.dial
+from sip.dial import Dialled, Invite, dial
+from sip.outcome import Ending, Outcome
+from sip.routes import Route
+from tests.fake_livekit import FakeLiveKit, Refusal, fake_api, sip_refusal
+
+INVITE = Invite("c1", "call-c1", "+12025550134", "+12025550100", Route("127.0.0.1:5099"), ringing_s=20)
+
+
+async def test_an_answered_call_keeps_its_room_and_tells_its_stages() -> None:
+    fake = FakeLiveKit()
+    stages: list[str] = []
+    async with fake_api(fake) as lk:
+        assert await dial(lk, INVITE, stages.append) == Dialled(Outcome(Ending.ANSWERED, 200, "OK"), "SCL_1")
+        assert await sip.dial.is_up(lk, "call-c1")
+        await sip.dial.hang_up(lk, "call-c1")
+        await sip.dial.hang_up(lk, "call-c1")
+        assert not await sip.dial.is_up(lk, "call-c1")
+    assert stages == ["waiting for the agent", "dialling"]
+    (sent,) = fake.dialled
+    assert (sent.sip_call_to, sent.sip_number, sent.trunk.hostname) == (INVITE.to, INVITE.caller_id, "127.0.0.1:5099")
+    assert (sent.wait_until_answered, sent.ringing_timeout.seconds, sent.max_call_duration.seconds) == (True, 20, 600)
+    assert sent.participant_identity == "callee"
+
+
+async def test_a_stored_trunk_goes_by_its_id() -> None:
+    fake = FakeLiveKit()
+    stored = Invite("c1", "call-c1", "+12025550134", "", Route("sip.example.invalid", "ST_1", "carrier"))
+    async with fake_api(fake) as lk:
+        await dial(lk, stored)
+    (sent,) = fake.dialled
+    assert (sent.sip_trunk_id, sent.HasField("trunk")) == ("ST_1", False)
+
+
+async def test_the_dispatch_carries_no_personal_data() -> None:
+    fake = FakeLiveKit()
+    async with fake_api(fake) as lk:
+        await dial(lk, INVITE)
+    (dispatch,) = fake.dispatches
+    assert dispatch.agent_name == "leadline"
+    assert json.loads(dispatch.metadata) == {"call_id": "c1", "direction": "outbound"}
+    assert "555" not in dispatch.room + dispatch.metadata
+
+
+@pytest.mark.parametrize("stage", ["", "starting"])
+async def test_without_a_ready_agent_nobody_is_rung(stage: str) -> None:
+    fake = FakeLiveKit()
+    fake.agent_stage = stage
+    async with fake_api(fake) as lk:
+        dialled = await dial(lk, INVITE, agent_ready_s=0.15)
+    assert dialled.outcome.name is Ending.NO_AGENT
+    assert "leadline worker" in dialled.outcome.phrase
+    assert (fake.dialled, fake.rooms) == ([], {})
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (sip_refusal(486, "Busy Here", "resource_exhausted", 429), Outcome(Ending.BUSY, 486, "Busy Here")),
+        (sip_refusal(603, "Decline", "permission_denied", 403), Outcome(Ending.DECLINED, 603, "Decline")),
+        (sip_refusal(404, "Not Found", "not_found", 404), Outcome(Ending.NOT_FOUND, 404, "Not Found")),
+        (
+            Refusal("canceled", "sip request timed out", 408),
+            Outcome(Ending.UNANSWERED, None, "canceled: sip request timed out"),
+        ),
+        (
+            Refusal("unavailable", "no response from servers", 503),
+            Outcome(Ending.NO_GATEWAY, None, "unavailable: no response from servers"),
+        ),
+    ],
+)
+async def test_a_failed_call_takes_its_room_down(answer: Refusal, outcome: Outcome) -> None:
+    fake = FakeLiveKit()
+    fake.answer = answer
+    async with fake_api(fake) as lk:
+        assert await dial(lk, INVITE) == Dialled(outcome)
+    assert fake.rooms == {}
+
+
+async def test_a_server_that_is_out_of_order_is_an_outcome() -> None:
+    fake = FakeLiveKit()
+    fake.away = Refusal("internal", "redis is away")
+    async with fake_api(fake) as lk:
+        dialled = await dial(lk, INVITE)
+        assert await sip.dial.is_up(lk, "call-c1")  # not known is not gone
+    assert (dialled.outcome.name, dialled.outcome.retryable) == (Ending.NO_SERVER, False)
+
+
+async def test_cancelling_takes_the_room_down() -> None:
+    fake = FakeLiveKit()
+    fake.agent_stage = ""
+    waiting = asyncio.Event()
+    async with fake_api(fake) as lk:
+        attempt = asyncio.create_task(dial(lk, INVITE, lambda _: waiting.set()))
+        await waiting.wait()
+        attempt.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+    assert fake.rooms == {}
