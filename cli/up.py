@@ -273,9 +273,10 @@ def _settings() -> StackSettings:
         return StackSettings()
     except ValidationError as error:
         first = error.errors()[0]
-        setting = "_".join(str(part) for part in first["loc"]).upper()
+        field = str(first["loc"][0])
+        setting = f"LEADLINE_{field.upper()}" if field in StackSettings.model_fields else field
         raise StackError(
-            f"setting {setting} is {first['input']!r}, {first['msg']}",
+            f"{setting} is {first['input']!r}, {first['msg']}",
             "mend it in the environment, .env or leadline.toml",
         ) from None
 
