@@ -1,0 +1,396 @@
+"""The one place where a conversation moves. Pure: same inputs, same outputs; no clock, no I/O, no logging."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, assert_never
+
+from flows import closing
+from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
+from flows.asking import ask, go_on, hold, listen, miss, open_callback, repeat, silence
+from flows.flow import CALLBACK, Flow
+from flows.hear import intent
+from flows.hear.heard import NO_INTENT, Hearing, Intent
+from flows.lines import INTENTS_ANSWERED
+from flows.model import (
+    EMPTY,
+    Answered,
+    Direction,
+    Done,
+    Effect,
+    End,
+    Event,
+    Found,
+    Heard,
+    HungUp,
+    Interrupted,
+    Lookup,
+    Machine,
+    Mode,
+    Operator,
+    Pressed,
+    Resumed,
+    Say,
+    Silence,
+    SlotType,
+    TransferDone,
+    TransferFailed,
+)
+from flows.prompts import sentences
+from flows.record import record
+from flows.state import Context, Focus, State
+from flows.turn import Turn, unsaid
+
+__all__ = ["begin", "record", "step"]
+
+_ASKING: Final = ("ask", "confirm")
+#: A wish is followed at or above this certainty; an opt-out is followed whenever the rules see one.
+_WISH: Final = 0.5
+#: The certainty that a language model's reading needs.
+_MODEL_WISH: Final = 0.7
+_REPLY_SENTENCES: Final = 2
+_REPLY_CHARACTERS: Final = 300
+#: The same question from the caller is answered so many times.
+_REPLIES_MAX: Final = 2
+_OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
+
+
+
+def begin(
+    flow: Flow,
+    *,
+    call_id: str,
+    direction: Direction,
+    at: float,
+    facts: Mapping[str, str] = EMPTY,
+    lead: Mapping[str, str] = EMPTY,
+) -> State:
+    """Return the state of a call that has not been answered yet; `at` is Unix seconds."""
+    context = Context(direction, at, MappingProxyType(dict(facts)), MappingProxyType(dict(lead)))
+    turn = Turn(flow, State(call_id, flow.hash, context), at)
+    _prefill(turn)
+    return turn.state
+
+
+def step(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
+    """Take one event; return the state after it and what to do, in order."""
+    if state.ended:
+        return _acknowledge(state, event), ()
+    turn = Turn(flow, state, event.at)
+    match event:
+        case Answered():
+            _answered(turn)
+        case Heard():
+            _heard(turn, event)
+        case Pressed():
+            _pressed(turn, event)
+        case Silence():
+            if turn.focus.stage in _ASKING and not _too_long(turn):
+                silence(turn)
+        case Resumed():
+            _resumed(turn)
+        case Machine():
+            _machine(turn, event)
+        case Found() | Done() | Interrupted() | TransferDone() | TransferFailed():
+            _reported(turn, event)
+        case Operator():
+            _operator(turn, event)
+        case HungUp():
+            _hung_up(turn)
+        case _:
+            assert_never(event)
+    return turn.done()
+
+
+def _answered(turn: Turn) -> None:
+    if turn.focus.stage != "new":
+        return
+    for lookup in turn.flow.opening.lookups:
+        args = MappingProxyType({name: turn.text(text) for name, text in lookup.args.items()})
+        turn.act(lambda id_, tool=lookup.tool, args=args: Lookup(id_, tool, args))  # type: ignore[misc]
+    turn.disclose()
+    go_on(turn)
+
+
+def _heard(turn: Turn, event: Heard) -> None:
+    text = event.text.strip()
+    wish = intent(text) if text else NO_INTENT
+    if wish.name == "opt_out":
+        closing.opt_out(turn)
+        return
+    if turn.focus.stage not in _ASKING or _too_long(turn):
+        return
+    turn.refocus(replace(turn.focus, silences=0))
+    if not text:
+        miss(turn)
+        return
+    if wish.name is None or wish.certainty < _WISH:
+        wish = _model_wish(event)
+        if wish.name == "opt_out":
+            closing.opt_out(turn)
+            return
+    if turn.focus.stage == "confirm":
+        _heard_confirmation(turn, event, wish)
+    else:
+        _heard_answer(turn, event, wish)
+
+
+def _heard_answer(turn: Turn, event: Heard, wish: Intent) -> None:
+    if _leave(turn, event, wish) or correct(turn, event.text):
+        return
+    if wish.name in INTENTS_ANSWERED and _only_asks(turn, event.text, wish):
+        _reply(turn, wish.name or "", event)
+        repeat(turn)
+        return
+    asked = turn.slot
+    if take_words(turn, event):
+        if wish.name in INTENTS_ANSWERED:
+            _reply(turn, wish.name or "", event)
+        if asked is not None and asked.name in turn.state.answers:
+            settle(turn, asked)
+        elif asked is not None and asked.name == CALLBACK:
+            repeat(turn)
+        else:
+            go_on(turn)
+        return
+    _without_answer(turn, event, wish)
+
+
+def _without_answer(turn: Turn, event: Heard, wish: Intent) -> None:
+    """The caller's words answered nothing."""
+    if wish.name == "repeat":
+        repeat(turn)
+    elif wish.name == "wait":
+        hold(turn)
+    elif wish.name == "goodbye":
+        closing.end(turn, "abandoned")
+    elif wish.name in INTENTS_ANSWERED or (event.meaning is not None and event.meaning.reply):
+        _reply(turn, wish.name or "", event)
+        repeat(turn)
+    else:
+        miss(turn)
+
+
+def _heard_confirmation(turn: Turn, event: Heard, wish: Intent) -> None:
+    if _leave(turn, event, wish) or take_confirmation(turn, event) or correct(turn, event.text):
+        return
+    _without_answer(turn, event, wish)
+
+
+def _leave(turn: Turn, event: Heard, wish: Intent) -> bool:
+    """Follow a wish that leaves the questions. Returns False when there is none."""
+    match wish.name:
+        case "wrong_number" | "not_interested":
+            closing.end(turn, wish.name)
+        case "human":
+            closing.hand_over(turn)
+        case "callback" | "busy":
+            if turn.focus.slot == CALLBACK or _answers_date(turn, event.text):
+                return False
+            _call_back(turn, event.text)
+        case _:
+            return False
+    return True
+
+
+def _answers_date(turn: Turn, text: str) -> bool:
+    slot = turn.slot
+    return slot is not None and slot.type is SlotType.DATE_TIME and understand(turn, slot, text).value is not None
+
+
+def _call_back(turn: Turn, text: str) -> None:
+    """Arrange a callback; a time said with the wish is taken at once."""
+    slot = turn.flow.closing.callback
+    if slot is not None:
+        found = understand(turn, slot, text)
+        if found.value is not None:
+            keep(turn, slot, found, text, Mode.SPEECH)
+    open_callback(turn)
+
+
+def _only_asks(turn: Turn, text: str, wish: Intent) -> bool:
+    """Tell whether a question to an open slot ("What is your name?" – "Who is this?") is no answer to it."""
+    slot = turn.slot
+    if slot is None or slot.type not in _OPEN_TYPES:
+        return False
+    covered = wish.span[1] - wish.span[0] if wish.span else 0
+    return text.rstrip().endswith("?") or 2 * covered >= len(text)
+
+
+def _reply(turn: Turn, wish: str, event: Heard) -> None:
+    """Answer the caller's question from the flow's own sheet, or in the model's words where the sheet is silent."""
+    counts = turn.state.counts
+    asked = counts.digressions.get(wish, 0)
+    digressions = MappingProxyType({**counts.digressions, wish: asked + 1})
+    turn.state = replace(turn.state, counts=replace(counts, digressions=digressions))
+    reply = turn.flow.script.answers.get(wish)
+    if asked >= _REPLIES_MAX:
+        turn.add_line("asked_before")
+    elif reply:
+        turn.add(turn.text(reply))
+    elif event.meaning is not None and event.meaning.reply:
+        words = " ".join(sentences(event.meaning.reply)[:_REPLY_SENTENCES])
+        turn.add(words[:_REPLY_CHARACTERS])
+    else:
+        turn.add_line("no_answer_known")
+
+
+def _model_wish(event: Heard) -> Intent:
+    meaning = event.meaning
+    if meaning is None or meaning.intent is None or meaning.certainty < _MODEL_WISH:
+        return NO_INTENT
+    return Intent(meaning.intent, meaning.certainty, None)
+
+
+def _too_long(turn: Turn) -> bool:
+    """End a call that has had more prompts than it may."""
+    if turn.state.counts.prompts < turn.flow.closing.prompts_max:
+        return False
+    closing.end(turn, "failed")
+    return True
+
+
+def _pressed(turn: Turn, event: Pressed) -> None:
+    outbound = turn.state.context.direction is Direction.OUTBOUND
+    if turn.focus.stage not in _ASKING:
+        if outbound and event.digits in ("9", "*9"):
+            closing.opt_out(turn)
+        return
+    if _too_long(turn):
+        return
+    turn.refocus(replace(turn.focus, silences=0))
+    match _command(turn, event.digits, outbound):
+        case "repeat":
+            repeat(turn)
+        case "human":
+            closing.hand_over(turn)
+        case "opt_out":
+            closing.opt_out(turn)
+        case "none":
+            press_digits(turn, event.digits)
+
+
+def _command(turn: Turn, digits: str, outbound: bool) -> str:
+    """Return what a command key asks for. While digits are collected commands are doubled: 95 opts nobody out."""
+    slot = turn.slot
+    collecting = turn.focus.stage == "ask" and slot is not None and slot.keypad.keypad.collect == "digits"
+    commands = {"**": "repeat", "*0": "human", "*9": "opt_out"}
+    if not collecting:
+        commands |= {"*": "repeat", "0": "human", "9": "opt_out"}
+    found = commands.get(digits, "none")
+    return "none" if found == "opt_out" and not outbound else found
+
+
+def _resumed(turn: Turn) -> None:
+    """Another process goes on: what was being said is void, one short sentence, then the open question."""
+    turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
+    stage = turn.focus.stage
+    if stage in _ASKING:
+        turn.add_line("resumed")
+        repeat(turn)
+
+
+def _machine(turn: Turn, event: Machine) -> None:
+    if turn.focus.stage not in ("new", *_ASKING) or any(a.mode is not Mode.PREFILL for a in turn.state.answers.values()):
+        return
+    match event.kind:
+        case "voicemail":
+            opening = turn.flow.opening
+            if opening.voicemail:
+                turn.say(turn.text(opening.voicemail), "disclosure")
+            closing.end_silently(turn, "voicemail")
+        case "ivr":
+            closing.end_silently(turn, "machine")
+        case "screening":
+            turn.say(turn.text(turn.flow.opening.screening), "answer")
+            listen(turn)
+        case "human" | "unknown":
+            pass
+
+
+def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | TransferFailed) -> None:
+    before = next((effect for effect in turn.state.pending if effect.id == event.effect_id), None)
+    if before is None:
+        return  # acknowledged already, or replaced by newer words
+    turn.state = _acknowledge(turn.state, event)
+    match event:
+        case Done():
+            if isinstance(before, Say) and before.kind == "disclosure":
+                turn.state = replace(turn.state, notes=replace(turn.state.notes, disclosed=True))
+            elif isinstance(before, End):
+                _over(turn)
+        case Found(result=result):
+            turn.know(result)
+            _prefill(turn)
+        case TransferDone():
+            closing.transfer_done(turn)
+        case TransferFailed():
+            closing.transfer_failed(turn)
+        case Interrupted():
+            pass
+
+
+def _acknowledge(state: State, event: Event) -> State:
+    """Take the effect that `event` reports on from the pending ones."""
+    if not isinstance(event, Found | Done | Interrupted | TransferDone | TransferFailed):
+        return state
+    pending = tuple(effect for effect in state.pending if effect.id != event.effect_id)
+    return replace(state, pending=pending)
+
+
+def _operator(turn: Turn, event: Operator) -> None:
+    match event.command:
+        case "say":
+            turn.say(event.text, "answer")
+            listen(turn)
+        case "end":
+            if turn.focus.stage not in ("closing", "new"):
+                closing.end(turn, turn.state.disposition or "failed")
+            elif turn.focus.stage == "new":
+                closing.end_silently(turn, "failed")
+        case "transfer":
+            if turn.focus.stage in _ASKING:
+                closing.hand_over(turn)
+        case "takeover":
+            if turn.focus.stage in _ASKING:
+                turn.refocus(Focus("human", turn.focus.slot))
+                turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
+        case "release":
+            slot = turn.slot
+            if turn.focus.stage == "human" and slot is not None:
+                turn.refocus(Focus("ask", slot.name, asked=1))
+                go_on(turn) if slot.name != CALLBACK else ask(turn, slot)
+            elif turn.focus.stage == "human" and not turn.state.notes.transferred:
+                go_on(turn)
+
+
+def _hung_up(turn: Turn) -> None:
+    if turn.state.disposition is None:
+        turn.state = replace(turn.state, disposition="abandoned")
+    _over(turn)
+
+
+def _over(turn: Turn) -> None:
+    """The call is over; what must still be done (an opt-out, a callback) stays pending."""
+    still = tuple(e for e in turn.state.pending if not isinstance(e, Say | End) and e in unsaid(turn.state.pending))
+    notes = replace(turn.state.notes, ended_at=turn.at)
+    turn.state = replace(turn.state, pending=still, notes=notes)
+    turn.refocus(Focus("over"))
+
+
+def _prefill(turn: Turn) -> None:
+    """Fill slots from what is known about the lead, unless the caller has said something else."""
+    context = turn.state.context
+    known = {"lead": context.lead, "facts": context.facts}
+    for slot in turn.flow.slots:
+        root, _, name = slot.policy.prefill.partition(".")
+        raw = known[root].get(name, "") if root in known else ""
+        if not raw or slot.name in turn.state.answers or slot.name == turn.focus.slot:
+            continue
+        found = understand(turn, slot, raw)
+        if found.value is not None:
+            keep(turn, slot, Hearing(found.value, 1.0, None), raw, Mode.PREFILL)
+
+
