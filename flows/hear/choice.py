@@ -1,0 +1,95 @@
+"""One of several named options: by its name or a synonym, by its place ("the second one"), or nearly so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+
+from flows.hear.heard import NOTHING, Hearing
+from flows.hear.words import plain, readings
+
+_PLACES = (("first", "one", "1", "former"), ("second", "two", "2"), ("third", "three", "3"), ("fourth", "four", "4"), ("fifth", "five", "5"), ("sixth", "six", "6"), ("seventh", "seven", "7"), ("eighth", "eight", "8"))  # fmt: skip
+_NEAR_ENOUGH = 0.82
+_DENIED = re.compile(r"\b(?:not|isn't|don't|neither|never|without|no)\b[\w\s']{0,20}$")
+_NONE = re.compile(r"\b(?:neither|none of|not any|something else|both|all of (?:them|the above)|either)\b")
+
+
+def choice(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
+    """Hear which of `choices` (key to synonyms) was meant; two named equally well are nothing."""
+    named: dict[str, tuple[int, tuple[int, int]]] = {}
+    for part in readings(text):
+        if not part:
+            continue
+        start, end = part[0].start, part[-1].end
+        named = _named(plain(text)[start:end], choices, start)
+        if len(named) == 1:
+            ((key, (_, ends)),) = named.items()
+            return Hearing(key, 0.95, ends)
+        if len(named) > 1:
+            break
+    if len(named) > 1 or _NONE.search(plain(text)):
+        return _longest(named)
+    return _placed(text, list(choices)) or _near(text, choices)
+
+
+def _longest(named: Mapping[str, tuple[int, tuple[int, int]]]) -> Hearing:
+    """Prefer the option whose words contain the other's ("heat pump" over "pump"); otherwise nothing."""
+    for key, (_, ends) in named.items():
+        others = [other for name, (_, other) in named.items() if name != key]
+        if others and all(ends[0] <= other[0] and other[1] <= ends[1] and ends != other for other in others):
+            return Hearing(key, 0.9, ends)
+    return NOTHING
+
+
+def _named(said: str, choices: Mapping[str, Sequence[str]], offset: int) -> dict[str, tuple[int, tuple[int, int]]]:
+    found: dict[str, tuple[int, tuple[int, int]]] = {}
+    for key, synonyms in choices.items():
+        for phrase in (key.replace("_", " "), *synonyms):
+            pattern = rf"\b{re.escape(phrase.lower())}(?:s|es|ing|'s)?\b"
+            for match in re.finditer(pattern, said):
+                if _DENIED.search(said[: match.start()]):
+                    continue
+                length = match.end() - match.start()
+                if length > found.get(key, (0, (0, 0)))[0]:
+                    found[key] = (length, (match.start() + offset, match.end() + offset))
+    return found
+
+
+def _placed(text: str, keys: Sequence[str]) -> Hearing | None:
+    said = plain(text)
+    if found := re.search(r"\b(?:the )?(?:last|latter)(?: one| option)?\b", said):
+        return Hearing(keys[-1], 0.85, found.span())
+    for at, names in enumerate(_PLACES[: len(keys)]):
+        ordinal, *numbers = names
+        pattern = rf"\b(?:the {ordinal}(?: one| option| choice)?|{ordinal} (?:one|option|choice)|(?:option|number|choice)s? (?:number )?(?:{'|'.join(numbers)}))\b|^\W*(?:{'|'.join(names)})\W*$"
+        if found := re.search(pattern, said):
+            return Hearing(keys[at], 0.85, found.span())
+    return None
+
+
+def _near(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
+    """Find the option whose spelling is near what the recogniser wrote."""
+    said = [found for found in re.finditer(r"[a-z]+", plain(text))]
+    best, second, answer = 0.0, 0.0, NOTHING
+    for key, synonyms in choices.items():
+        nearest, ends = max(
+            (_likeness(phrase.lower(), said, plain(text)) for phrase in (key.replace("_", " "), *synonyms)),
+            key=lambda pair: pair[0],
+        )
+        if nearest > best:
+            best, second, answer = nearest, best, Hearing(key, round(0.8 * nearest, 2), ends)
+        else:
+            second = max(second, nearest)
+    return answer if best >= _NEAR_ENOUGH and best - second > 0.05 else NOTHING
+
+
+def _likeness(phrase: str, said: Sequence[re.Match[str]], text: str) -> tuple[float, tuple[int, int]]:
+    count = len(phrase.split())
+    best, ends = 0.0, (0, 0)
+    for at in range(max(0, len(said) - count + 1)):
+        start, end = said[at].start(), said[at + count - 1].end()
+        ratio = SequenceMatcher(None, phrase, text[start:end]).ratio() if end - start > 3 else 0.0
+        if ratio > best:
+            best, ends = ratio, (start, end)
+    return best, ends

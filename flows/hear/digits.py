@@ -1,0 +1,145 @@
+"""Digits read out: telephone numbers, ZIP codes and reference numbers; "double five", "triple oh", "fifty-five"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flows.hear.heard import NOTHING, Hearing
+from flows.hear.numbers import TENS, UNITS
+from flows.hear.words import Word, readings, span
+
+_ZERO = frozenset({"oh", "o", "zero", "nought", "naught", "nil"})
+_REPEAT = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
+#: Recognisers write these for a digit when it is said between digits.
+_SOUNDS_LIKE = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "tree": "3", "niner": "9", "fife": "5"}
+_BETWEEN = frozenset({"-", "—", ",", ".", "(", ")", "and", "then", "space", "dash", "hyphen", "/", "like"})
+_PLUS = frozenset({"plus", "+"})
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Digits said in a row; `plus` tells whether a plus sign came first."""
+
+    digits: str
+    plus: bool
+    span: tuple[int, int]
+
+
+def runs(part: Sequence[Word]) -> list[Run]:
+    """Return every row of digits in `part`; pauses, dashes and brackets do not end a row."""
+    found: list[Run] = []
+    digits, first, last, at = "", 0, 0, 0
+    while at < len(part):
+        piece, end = _piece(part, at, bool(digits))
+        if piece:
+            first = first if digits else at
+            digits, last, at = digits + piece, end, end
+        elif digits and part[at].text in _BETWEEN:
+            at += 1
+        else:
+            if digits:
+                found.append(_run(part, digits, first, last))
+            digits, at = "", at + 1
+    if digits:
+        found.append(_run(part, digits, first, last))
+    return found
+
+
+def _run(part: Sequence[Word], digits: str, first: int, last: int) -> Run:
+    plus = first > 0 and part[first - 1].text in _PLUS
+    start = first - 1 if plus else first
+    return Run(digits, plus, span(part[start:last]) or (0, 0))
+
+
+def _text(part: Sequence[Word], at: int) -> str:
+    return part[at].text if 0 <= at < len(part) else ""
+
+
+def _piece(part: Sequence[Word], at: int, inside: bool) -> tuple[str, int]:
+    """Return the digits said at `at` and where they end; "" when the word is no digit."""
+    word = part[at].text
+    if word[0].isdigit():
+        return re.sub(r"\D", "", word), at + 1
+    if word in _REPEAT:
+        once, end = _single(part, at + 1)
+        return (once * _REPEAT[word], end) if len(once) == 1 else ("", at)
+    if word in _SOUNDS_LIKE and inside and _single(part, at + 1)[0]:
+        return _SOUNDS_LIKE[word], at + 1
+    if word in ("oh", "o") and not inside and not _single(part, at + 1)[0] and _text(part, at + 1) not in _REPEAT:
+        return "", at  # "oh, it's …"
+    once, end = _single(part, at)
+    if once and _text(part, end) == "hundred":
+        return once + "00", end + 1
+    if once and _text(part, end) == "thousand":
+        return once + "000", end + 1
+    return once, end
+
+
+def _single(part: Sequence[Word], at: int) -> tuple[str, int]:
+    word = _text(part, at)
+    if word in _ZERO:
+        return "0", at + 1
+    if word in UNITS:
+        return str(UNITS[word]), at + 1
+    if word[:1].isdigit():
+        return re.sub(r"\D", "", word), at + 1
+    if word in TENS:
+        after = at + 2 if _text(part, at + 1) == "-" else at + 1
+        unit = UNITS.get(_text(part, after), 0)
+        if 0 < unit < 10:
+            return str(TENS[word] + unit), after + 1
+        return str(TENS[word]), at + 1
+    return "", at
+
+
+def digits(text: str) -> Hearing:
+    """Hear a row of digits as a string, leading zeros kept."""
+    for part in readings(text):
+        found = runs(part)
+        if found:
+            longest = max(found, key=lambda run: len(run.digits))
+            return Hearing(longest.digits, 0.9 if len(found) == 1 else 0.7, longest.span)
+    return NOTHING
+
+
+def phone(text: str, region: str = "US") -> Hearing:
+    """Hear a telephone number as E.164 (ITU-T E.164: at most 15 digits).
+
+    `region` (ISO 3166 alpha-2) reads numbers said without a country code: "US" or "CA" by the North American plan,
+    "GB" by the British one. An extension is not part of the value. An incomplete number is nothing.
+    """
+    before_extension = re.split(r"\b(?:extension|ext)\b", text, maxsplit=1, flags=re.IGNORECASE)[0]
+    for part in readings(before_extension):
+        for run in sorted(runs(part), key=lambda run: -len(run.digits)):
+            number, certainty = _e164(run, region)
+            if number:
+                return Hearing(number, certainty, run.span)
+    return NOTHING
+
+
+def _e164(run: Run, region: str) -> tuple[str | None, float]:
+    said, home = run.digits, "GB" if region in ("GB", "UK") else "US"
+    if run.plus or said.startswith("00"):
+        full = said if run.plus else said[2:]
+        full = "44" + full[3:] if full.startswith("440") else full
+        if full.startswith("1"):
+            return ("+" + full, 0.95) if _north_american(full[1:]) else (None, 0.0)
+        return ("+" + full, 0.9) if 8 <= len(full) <= 15 and full[0] != "0" else (None, 0.0)
+    if said.startswith("011") and len(said) > 11 and home == "US":
+        return "+" + said[3:], 0.85
+    if len(said) == 10 and _north_american(said) and home == "US":
+        return "+1" + said, 0.95
+    if len(said) == 11 and said[0] == "1" and _north_american(said[1:]):
+        return "+" + said, 0.95
+    if re.fullmatch(r"0[1-37-9]\d{8,9}", said):
+        return "+44" + said[1:], 0.95 if home == "GB" else 0.6
+    if re.fullmatch(r"440?[1-37]\d{9}", said):
+        return "+44" + said[2:].lstrip("0"), 0.85
+    return None, 0.0
+
+
+def _north_american(said: str) -> bool:
+    """Check the form NXX-NXX-XXXX of the North American Numbering Plan."""
+    return bool(re.fullmatch(r"[2-9]\d\d[2-9]\d{6}", said))

@@ -1,0 +1,175 @@
+"""E-mail addresses as said: "sarah dot johnson at gmail dot com", spelled, with NATO words, dashes and underscores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from flows.hear.heard import NOTHING, Hearing
+from flows.hear.numbers import TENS, UNITS
+from flows.hear.spelling import LETTER_NAMES, NATO, letter_at
+from flows.hear.words import Word, plain, readings, span
+
+_WRITTEN = re.compile(r"[a-z0-9][a-z0-9._%+-]*@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}")
+_VALID = re.compile(r"[a-z0-9](?:[a-z0-9._+-]{0,62}[a-z0-9])?@(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+_MARKS = {"dot": ".", "point": ".", "period": ".", "dash": "-", "hyphen": "-", "minus": "-", "underscore": "_", "plus": "+",
+          ".": ".", "-": "-", "_": "_", "+": "+"}  # fmt: skip
+#: An address does not reach back beyond these words.
+_STOPS = frozenset({
+    "is", "it's", "its", "it", "that's", "that", "email", "mail", "e-mail", "address", "to", "at", "@", "me", "sure", "yeah", "yes", "okay",
+    "ok", "use", "try", "would", "be", "so", "send", "well", "my", "the", "just", "then", "right", "please", "say", "alright", "on", "think",
+    "mine", "was", "'s", "best", "one", "reach", "ready", "here", "goes", "go",
+})  # fmt: skip
+_SKIP = frozenset({",", ":", ";", "—", "like", "then", "and", "symbol", "sign", "letter", "number", "lowercase", "the"})
+_PHRASES = ((("under", "score"), "_"), (("full", "stop"), "."), (("g", "mail"), "gmail"), (("hot", "mail"), "hotmail"), (("out", "look"), "outlook"),
+            (("i", "cloud"), "icloud"), (("eye", "cloud"), "icloud"), (("proton", "mail"), "protonmail"), (("co", ".", "uk"), "co.uk"))  # fmt: skip
+_ENDINGS = frozenset(
+    {
+        "com",
+        "org",
+        "net",
+        "uk",
+        "io",
+        "co",
+        "edu",
+        "gov",
+        "us",
+        "biz",
+        "info",
+        "ai",
+        "app",
+        "dev",
+        "me",
+        "ca",
+        "au",
+        "ie",
+        "eu",
+        "de",
+        "fr",
+        "tech",
+        "example",
+        "invalid",
+        "test",
+        "shop",
+        "online",
+    }
+)
+_REPEAT = {"double": 2, "triple": 3}
+
+
+def email(text: str) -> Hearing:
+    """Hear an e-mail address, in lower case. Its form is checked (RFC 5321 local part and domain); delivery is not."""
+    written = _WRITTEN.search(plain(text))
+    if written:
+        return Hearing(written.group().rstrip("."), 0.95, written.span())
+    for part in readings(text):
+        heard = _spoken(part)
+        if heard.value is not None:
+            return heard
+    return NOTHING
+
+
+def _spoken(part: Sequence[Word]) -> Hearing:
+    ats = [at for at, word in enumerate(part) if word.text in ("at", "@")]
+    for at in reversed(ats):
+        domain, end = _domain(part, at + 1)
+        if not domain:
+            continue
+        local, first, sure = _local(part, at)
+        address = f"{local}@{domain}"
+        if local and _VALID.fullmatch(address) and ".." not in address:
+            return Hearing(address, 0.85 if sure else 0.75, span(part[first:end]))
+    return NOTHING
+
+
+def _domain(part: Sequence[Word], at: int) -> tuple[str, int]:
+    """Read "gmail dot com" or "acme dot co dot uk"; return it and where it ends, "" when no ending is said."""
+    pieces, end, here = "", at, at
+    while here < len(part):
+        piece, after = _piece(part, here)
+        if piece is None:
+            break
+        pieces, here = pieces + piece, after
+        label = pieces.rsplit(".", 1)
+        if len(label) == 2 and label[1] in _ENDINGS:
+            end = here
+            following = part[here].text if here < len(part) else ""
+            if following not in ("dot", ".", "point") or _ends_sentence(part, here):
+                return pieces, end
+    return (pieces, end) if end > at and _VALID.fullmatch("x@" + pieces) else ("", at)
+
+
+def _ends_sentence(part: Sequence[Word], at: int) -> bool:
+    """Tell a full stop behind the address from the dot of "co.uk"."""
+    return part[at].text == "." and (at + 1 >= len(part) or part[at + 1].start > part[at].end)
+
+
+def _local(part: Sequence[Word], at: int) -> tuple[str, int, bool]:
+    """Read the part before "at": return it, where it starts, and whether no free words had to be joined."""
+    first = at
+    while first > 0 and not _is_stop(part, first - 1):
+        first -= 1
+    pieces, here, free, start = "", first, 0, first
+    while here < at:
+        piece, end = _piece(part, here)
+        if piece is None:
+            pieces, free, start = "", 0, end
+        else:
+            free += piece.isalpha() and len(piece) > 1
+            pieces += piece
+        here = max(end, here + 1)
+    return pieces.strip("."), start, free <= 2
+
+
+def _is_stop(part: Sequence[Word], at: int) -> bool:
+    word = part[at].text
+    if word == "one" and at + 1 < len(part) and part[at + 1].text not in ("is", "'s"):
+        return False
+    if word == "." and at + 1 < len(part) and part[at + 1].start > part[at].end and part[at].start == part[at - 1].end:
+        return len(part[at - 1].text) > 1
+    return word in _STOPS
+
+
+def _piece(part: Sequence[Word], at: int) -> tuple[str | None, int]:
+    """Return what word `at` puts into an address and where it ends; None where no address can go on."""
+    word = part[at].text
+    for phrase, joined in _PHRASES:
+        if tuple(item.text for item in part[at : at + len(phrase)]) == phrase:
+            return joined, at + len(phrase)
+    if word in _MARKS:
+        return _MARKS[word], at + 1
+    if word in _SKIP:
+        return "", at + 1
+    if word in _REPEAT and at + 1 < len(part):
+        once = _digit(part[at + 1].text) or letter_at(part, at + 1)[0]
+        return (once * _REPEAT[word], at + 2) if len(once) == 1 else (word, at + 1)
+    number, end = _number(part, at)
+    if number:
+        return number, end
+    letter, end = letter_at(part, at)
+    if letter and (len(word) == 1 or end > at + 1 or _beside_letters(part, at)):
+        return letter, end
+    return (word.replace("'", ""), at + 1) if word[0].isalnum() else (None, at + 1)
+
+
+def _digit(word: str) -> str:
+    if word in ("zero", "oh"):
+        return "0"
+    return str(UNITS[word]) if UNITS.get(word, 10) < 10 else ""
+
+
+def _number(part: Sequence[Word], at: int) -> tuple[str, int]:
+    """Read "forty two" as 42 and "oh" as 0."""
+    word = part[at].text
+    if word in TENS:
+        unit = UNITS.get(part[at + 1].text, 0) if at + 1 < len(part) else 0
+        return (str(TENS[word] + unit), at + 2) if 0 < unit < 10 else (str(TENS[word]), at + 1)
+    if word in UNITS:
+        return str(UNITS[word]), at + 1
+    return ("0", at + 1) if word == "oh" else ("", at)
+
+
+def _beside_letters(part: Sequence[Word], at: int) -> bool:
+    """Tell whether a NATO word or letter name stands in a spelling rather than for itself ("mike at acme dot com")."""
+    near = [part[k].text for k in (at - 1, at + 1) if 0 <= k < len(part)]
+    return any((len(word) == 1 and word.isalpha()) or word in NATO or word in LETTER_NAMES for word in near)
