@@ -156,18 +156,29 @@ async def _send_invite(lk: api.LiveKitAPI, invite: Invite, on_stage: Callable[[S
         ringing_timeout=Duration(seconds=invite.ringing_s),
         max_call_duration=Duration(seconds=invite.max_call_s),
     )
-    ringing = asyncio.create_task(_watch_ringing(lk, invite.room, on_stage), name="ringing")
+    rang = asyncio.Event()
+    ringing = asyncio.create_task(_watch_ringing(lk, invite.room, rang, on_stage), name="ringing")
     try:
         leg = await lk.sip.create_sip_participant(request)
         return Dialled(of_status(200), leg.sip_call_id)
     except _FAILURES as failed:
-        return Dialled(of_error(failed))
+        return Dialled(_told_apart(of_error(failed), invite, rang.is_set()))
     finally:
         ringing.cancel()
         await asyncio.gather(ringing, return_exceptions=True)
 
 
-async def _watch_ringing(lk: api.LiveKitAPI, room: str, on_stage: Callable[[Stage], None]) -> None:
+def _told_apart(outcome: Outcome, invite: Invite, rang: bool) -> Outcome:
+    """LiveKit reports a phone that nobody picks up and an address where nobody is in the same words."""
+    if outcome.name is not Ending.UNANSWERED or outcome.sip_status is not None:
+        return outcome
+    if rang:
+        return Outcome(Ending.UNANSWERED, None, f"it rang, and nobody answered within {invite.ringing_s} s")
+    reason = f"{invite.route.address} never rang the phone within {invite.ringing_s} s: is that address right, and up?"
+    return Outcome(Ending.TRUNK_DOWN, None, reason)
+
+
+async def _watch_ringing(lk: api.LiveKitAPI, room: str, rang: asyncio.Event, on_stage: Callable[[Stage], None]) -> None:
     """Tell once when the phone rings; whatever fails here shows elsewhere."""
     while True:
         try:
@@ -175,6 +186,7 @@ async def _watch_ringing(lk: api.LiveKitAPI, room: str, on_stage: Callable[[Stag
         except _FAILURES:
             return
         if any(p.identity == CALLEE and p.attributes.get("sip.callStatus") == "ringing" for p in people):
+            rang.set()
             on_stage("ringing")
             return
         await asyncio.sleep(4 * POLL_S)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -60,6 +61,7 @@ class FakeLiveKit:
         self.requests: list[str] = []
         self.agent_stage = "ready"  #: what an agent publishes; "" when none comes
         self.answer: Refusal | None = None  #: how the far end answers; None: it picks up
+        self.rings_until: asyncio.Event | None = None  #: the phone rings until then, and only then answers
         self.away: Refusal | None = None  #: every request fails so
 
     def flush(self) -> None:
@@ -141,8 +143,12 @@ class FakeLiveKit:
             )
         return api.AgentDispatch()
 
-    def dial(self, request: api.CreateSIPParticipantRequest) -> Message:
+    async def dial(self, request: api.CreateSIPParticipantRequest) -> Message:
         self.dialled.append(request)
+        if self.rings_until is not None:
+            attributes = {"sip.callStatus": "ringing"}
+            self.rooms[request.room_name].append(ParticipantInfo(identity="callee", attributes=attributes))
+            await self.rings_until.wait()
         if self.answer is not None:
             raise self.answer
         self.rooms[request.room_name].append(ParticipantInfo(identity=request.participant_identity))
@@ -159,12 +165,14 @@ class FakeLiveKit:
             if self.away is not None:
                 raise self.away
             answer = method(kind.FromString(await request.read()))
+            if inspect.isawaitable(answer):
+                answer = await answer
         except Refusal as no:
             body = {"code": no.code, "msg": no.message, "meta": no.meta}
             return web.json_response(body, status=no.http)
         return web.Response(body=answer.SerializeToString(), content_type="application/protobuf")
 
-    def _methods(self) -> dict[str, tuple[Callable[..., Message], type[Message]]]:
+    def _methods(self) -> dict[str, tuple[Callable[..., Message | Awaitable[Message]], type[Message]]]:
         return {
             "ListSIPInboundTrunk": (self.list_inbound, ListSIPInboundTrunkRequest),
             "CreateSIPInboundTrunk": (self.create_inbound, CreateSIPInboundTrunkRequest),

@@ -70,7 +70,11 @@ async def test_without_a_ready_agent_nobody_is_rung(stage: str) -> None:
         (sip_refusal(404, "Not Found", "not_found", 404), Outcome(Ending.NOT_FOUND, 404, "Not Found")),
         (
             Refusal("canceled", "sip request timed out", 408),
-            Outcome(Ending.UNANSWERED, None, "canceled: sip request timed out"),
+            Outcome(
+                Ending.TRUNK_DOWN,
+                None,
+                "127.0.0.1:5099 never rang the phone within 20 s: is that address right, and up?",
+            ),
         ),
         (
             Refusal("unavailable", "no response from servers", 503),
@@ -84,6 +88,15 @@ async def test_a_failed_call_takes_its_room_down(answer: Refusal, outcome: Outco
     async with fake_api(fake) as lk:
         assert await dial(lk, INVITE) == Dialled(outcome)
     assert fake.rooms == {}
+
+
+async def test_ringing_is_told_and_tells_nobody_home_from_nobody_there() -> None:
+    fake = FakeLiveKit()
+    fake.answer, fake.rings_until = Refusal("canceled", "sip request timed out", 408), asyncio.Event()
+    given_up = fake.rings_until
+    async with fake_api(fake) as lk:
+        dialled = await dial(lk, INVITE, lambda stage: given_up.set() if stage == "ringing" else None)
+    assert dialled.outcome == Outcome(Ending.UNANSWERED, None, "it rang, and nobody answered within 20 s")
 
 
 async def test_a_server_that_is_out_of_order_is_an_outcome() -> None:
