@@ -30,7 +30,9 @@ _CORRECTS = re.compile(
     r"|^(?:no|nope|oh)\b|\bnot\b|\bwrong\b"
 )
 _EXPLICITLY = re.compile(r"\b(?:i meant|i said|actually|correction|scratch that|make that|make it|instead|not \w+)\b")
-_CLAUSE = re.compile(r"[.;?!,]\s+|\s+(?:but|and)\s+(?=(?:we|i|our|my|the|it|want|need|would|you)\b)|\s+and\s+(?=we're|i'm|we'd|i'd|it's)")
+_CLAUSE = re.compile(
+    r"[.;?!,]\s+|\s+(?:but|and)\s+(?=(?:we|i|our|my|the|it|want|need|would|you)\b)|\s+and\s+(?=we're|i'm|we'd|i'd|it's)"
+)
 _MARKS: Final = " \t.,!?"
 _OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
 
@@ -57,7 +59,9 @@ def understand(turn: Turn, slot: Slot, text: str) -> Hearing:
 
 def take_words(turn: Turn, event: Heard) -> bool:
     """Fill what the caller's words answer. Returns False when they answer nothing."""
-    filled = [slot for slot in _volunteered(turn, event.text) if _fill(turn, slot[0], slot[1], event.text)]
+    filled = _volunteered(turn, event.text)
+    for slot, found in filled:
+        keep(turn, slot, found, event.text, Mode.SPEECH)
     asked = turn.slot
     if asked is not None:
         found = understand(turn, asked, _part_for(turn, asked, event.text))
@@ -89,7 +93,7 @@ def acknowledge(turn: Turn, slot: Slot) -> None:
     answer = turn.state.answers.get(slot.name)
     if answer is None or needs_yes(slot, answer):
         return
-    if len(turn.lead_in) < 2:
+    if len(turn.lead_in) < 2 and (slot.words.ack or not turn.lead_in):
         read_back(turn, slot, answer.value)
 
 
@@ -154,10 +158,11 @@ def correct(turn: Turn, text: str) -> bool:
         if asked is not None and slot.name == asked.name:
             continue
         found = understand(turn, slot, _part_for(turn, slot, text))
-        old = turn.state.answers[slot.name]
-        if found.value is None or found.value == old.value or slot.type in _OPEN_TYPES:
+        if found.value is None or slot.type in _OPEN_TYPES:
             continue
         if not _has_cue(slot, plain) and not _means_last(turn, slot, plain, text):
+            continue
+        if found.value == turn.state.answers[slot.name].value and not _EXPLICITLY.search(plain):
             continue
         keep(turn, slot, found, text, Mode.SPEECH)
         turn.add_line("corrected", value=say_value(turn.flow, slot, found.value, turn.state.facts))
@@ -247,11 +252,6 @@ def _volunteered(turn: Turn, text: str) -> list[tuple[Slot, Hearing]]:
     return found
 
 
-def _fill(turn: Turn, slot: Slot, found: Hearing, text: str) -> bool:
-    keep(turn, slot, found, text, Mode.SPEECH)
-    return True
-
-
 def _part_for(turn: Turn, slot: Slot, text: str) -> str:
     """Return the clause that speaks of `slot` when the utterance also speaks of others."""
     plain = text.lower()
@@ -302,7 +302,7 @@ def _disconfirm(turn: Turn, plain: str) -> bool:
     if turn.focus.stage != "ask" or asked is None or asked.name == slot.name:
         return False
     wrong = "wrong" in plain or "not right" in plain or "not what i said" in plain
-    if not wrong or understand(turn, asked, plain).value is not None and asked.type is not SlotType.YES_NO:
+    if not wrong or (understand(turn, asked, plain).value is not None and asked.type is not SlotType.YES_NO):
         return False
     refuse(turn, slot, turn.state.answers[slot.name].value)
     return True

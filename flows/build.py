@@ -26,7 +26,7 @@ from flows.flow import (
     ToolCall,
 )
 from flows.lines import TIMELINE_KEYS
-from flows.model import EMPTY, Confirm, Keypad, SlotType, Value
+from flows.model import Confirm, Keypad, SlotType, Value
 from flows.yamltext import Located, Path
 
 #: Read back and confirmed with a yes, whatever the file says.
@@ -73,7 +73,9 @@ def _rules(file: FlowFile, located: Located) -> tuple[Rule, ...]:
     for at, rule in enumerate(file.rules):
         when = _condition(rule.when, located, ("rules", at, "when"))
         if (rule.end is None) == (rule.do is None):
-            raise located.error(("rules", at), "a rule either ends the call or does something", "Give it 'end' or 'do'.")
+            raise located.error(
+                ("rules", at), "a rule either ends the call or does something", "Give it 'end' or 'do'."
+            )
         rules.append(Rule(when, rule.do or "end", rule.end or ""))
     return tuple(rules)
 

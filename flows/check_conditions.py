@@ -15,7 +15,9 @@ def check_condition(flow: Flow, condition: Condition, located: Located, path: Pa
     """Raise FlowError for an unknown name or a comparison that cannot hold; `of` is the slot that `value` stands for."""
     found = tuple(refs(condition.node))
     if not found:
-        raise located.error(path, f"{condition.text!r} is always the same", "Compare an answer or a fact, or leave it out.")
+        raise located.error(
+            path, f"{condition.text!r} is always the same", "Compare an answer or a fact, or leave it out."
+        )
     for ref in found:
         _check_ref(flow, ref, located, path, of)
     for comparison in comparisons(condition.node):
@@ -33,7 +35,9 @@ def _check_ref(flow: Flow, ref: Ref, located: Located, path: Path, of: Slot | No
         raise located.error(path, f"there is no slot {ref.name!r}", f"Slots are: {known}.")
     if not field_allowed(ref.field, slot.type.value):
         raise located.error(
-            path, f"an answer of type {slot.type} has no {ref.field!r}", "Numbers have .low and .high, amounts also .period, names .name and .company."
+            path,
+            f"an answer of type {slot.type} has no {ref.field!r}",
+            "Numbers have .low and .high, amounts also .period, names .name and .company.",
         )
 
 

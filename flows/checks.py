@@ -34,7 +34,9 @@ def check(flow: Flow, located: Located) -> None:
         check_condition(flow, rule.when, located, ("rules", at, "when"))
         if rule.action == "end" and rule.disposition not in flow.closing.endings:
             raise located.error(
-                ("rules", at, "end"), f"there is no ending {rule.disposition!r}", "Add it under 'endings' or name one that is there."
+                ("rules", at, "end"),
+                f"there is no ending {rule.disposition!r}",
+                "Add it under 'endings' or name one that is there.",
             )
         if rule.action == "callback" and flow.closing.callback is None:
             raise located.error(("rules", at, "do"), "no callback is described", "Add a 'callback:' block with 'ask'.")
@@ -47,7 +49,9 @@ def _check_names(flow: Flow, located: Located) -> None:
         if slot.name in seen:
             first = located.lines.get(("slots", seen[slot.name], "name"), 1)
             raise located.error(
-                ("slots", at, "name"), f"the name {slot.name!r} is taken by the slot in line {first}", "Give one of them another name."
+                ("slots", at, "name"),
+                f"the name {slot.name!r} is taken by the slot in line {first}",
+                "Give one of them another name.",
             )
         if slot.name in (CALLBACK, FINISH):
             raise located.error(("slots", at, "name"), f"{slot.name!r} is a name of ours", "Choose another name.")
@@ -63,17 +67,23 @@ def _check_words(flow: Flow, located: Located) -> None:
         if key not in LINES:
             raise located.error(("words", key), "no line has this name", f"Remove it; lines are: {', '.join(LINES)}.")
         if len(set(texts)) < SEVERAL.get(key, 1):
-            raise located.error(("words", key), "one wording is not enough here", f"Write {SEVERAL[key]} different ones as a list.")
+            raise located.error(
+                ("words", key), "one wording is not enough here", f"Write {SEVERAL[key]} different ones as a list."
+            )
         for text in texts:
             if key in SENTENCES and not text.endswith((".", "!", "?")):
-                raise located.error(("words", key), f"{text!r} is no whole sentence", "End it with a full stop or a question mark.")
+                raise located.error(
+                    ("words", key), f"{text!r} is no whole sentence", "End it with a full stop or a question mark."
+                )
             _check_template(flow, text, LINES[key], located, ("words", key))
     for path, text in _opening(flow):
         _check_template(flow, text, (), located, path)
     for question in QUESTIONS:
         if not flow.script.answers.get(question):
             raise located.error(
-                ("answers_to_caller",), f"callers will ask {question!r}", f"Add '{question}: …' with a true, short reply."
+                ("answers_to_caller",),
+                f"callers will ask {question!r}",
+                f"Add '{question}: …' with a true, short reply.",
             )
     for intent, text in flow.script.answers.items():
         if intent not in INTENTS_ANSWERED:
@@ -96,27 +106,39 @@ def _opening(flow: Flow) -> Iterator[tuple[Path, str]]:
 def _check_endings(flow: Flow, located: Located) -> None:
     for name in ENDINGS:
         if not flow.closing.endings.get(name):
-            raise located.error(("endings",), f"the ending {name!r} is missing", f"Add '{name}: {{say: …}}' under 'endings'.")
+            raise located.error(
+                ("endings",), f"the ending {name!r} is missing", f"Add '{name}: {{say: …}}' under 'endings'."
+            )
     for name, ending in flow.closing.endings.items():
         path: Path = ("endings", name)
         if name not in (*ENDINGS, *SILENT_ENDINGS):
-            raise located.error(path, "no disposition has this name", f"Use one of: {', '.join((*ENDINGS, *SILENT_ENDINGS))}.")
+            raise located.error(
+                path, "no disposition has this name", f"Use one of: {', '.join((*ENDINGS, *SILENT_ENDINGS))}."
+            )
         if name in ENDINGS and not ending.say:
             raise located.error(path, "the caller would hear nothing", "Write what is said under 'say'.")
         if ending.then == "transfer" and not flow.closing.transfer_to:
-            raise located.error(path, "nobody takes transfers", "Add 'transfer: {to: …}' to the file, or use 'then: end'.")
+            raise located.error(
+                path, "nobody takes transfers", "Add 'transfer: {to: …}' to the file, or use 'then: end'."
+            )
         _check_template(flow, ending.say, (), located, (*path, "say"))
 
 
 def _check_slot(flow: Flow, slot: Slot, located: Located, path: Path) -> None:
     if slot.type is SlotType.CHOICE and not 2 <= len(slot.choices) <= _CHOICES_MAX:
-        raise located.error(path, f"a choice has 2 to {_CHOICES_MAX} choices", "List them under 'choices', a key with its wordings each.")
+        raise located.error(
+            path,
+            f"a choice has 2 to {_CHOICES_MAX} choices",
+            "List them under 'choices', a key with its wordings each.",
+        )
     if slot.choices and slot.type is not SlotType.CHOICE:
         raise located.error((*path, "choices"), f"a slot of type {slot.type} has no choices", "Use 'type: choice'.")
     if slot.policy.explicit_above is not None and slot.type not in _NUMERIC:
         raise located.error((*path, "explicit_above"), "only numbers and amounts can be above something", "Remove it.")
     if slot.policy.prefill and slot.policy.prefill.split(".")[0] not in ("lead", "facts"):
-        raise located.error((*path, "prefill"), "a prefill comes from the lead or the facts", "Write lead.NAME or facts.NAME.")
+        raise located.error(
+            (*path, "prefill"), "a prefill comes from the lead or the facts", "Write lead.NAME or facts.NAME."
+        )
     for key, text in (("ack", slot.words.ack), ("confirm_with", slot.words.confirm)):
         _check_template(flow, text, ("value",), located, (*path, key))
     for text in (*slot.words.ask, slot.words.example, slot.words.keypad):
@@ -130,7 +152,9 @@ def _check_slot(flow: Flow, slot: Slot, located: Located, path: Path) -> None:
         if branch.when:
             check_condition(flow, branch.when, located, (*path, "next", at, "when"), slot)
         if branch.go != FINISH and flow.slot(branch.go) is None:
-            raise located.error((*path, "next", at, "go"), f"there is no slot {branch.go!r}", f"Name a slot, or {FINISH!r}.")
+            raise located.error(
+                (*path, "next", at, "go"), f"there is no slot {branch.go!r}", f"Name a slot, or {FINISH!r}."
+            )
 
 
 def _check_template(flow: Flow, text: str, extra: tuple[str, ...], located: Located, path: Path) -> None:
@@ -138,10 +162,16 @@ def _check_template(flow: Flow, text: str, extra: tuple[str, ...], located: Loca
         if name not in extra and name not in flow.script.variables:
             allowed = ", ".join((*extra, *flow.script.variables)) or "none"
             raise located.error(
-                path, f"the variable {name!r} has no value", f"Add '{name}: …' under 'variables' as what to say without it; known: {allowed}."
+                path,
+                f"the variable {name!r} has no value",
+                f"Add '{name}: …' under 'variables' as what to say without it; known: {allowed}.",
             )
     if "{{" in text and text.count("{{") != len(variables(text)):
-        raise located.error(path, "a variable is not written as {{ name }}", "Use letters, digits, dots and underscores inside the braces.")
+        raise located.error(
+            path,
+            "a variable is not written as {{ name }}",
+            "Use letters, digits, dots and underscores inside the braces.",
+        )
 
 
 def _next(flow: Flow, at: int) -> Iterator[int]:
@@ -165,7 +195,9 @@ def _check_path(flow: Flow, located: Located) -> None:
     def visit(at: int, way: tuple[int, ...]) -> None:
         if at in way:
             names = " → ".join(flow.slots[index].name for index in (*way[way.index(at) :], at))
-            raise located.error(("slots", way[-1], "next"), f"the questions go in a circle: {names}", "Let a branch only lead forward.")
+            raise located.error(
+                ("slots", way[-1], "next"), f"the questions go in a circle: {names}", "Let a branch only lead forward."
+            )
         if at >= end or at in done:
             return
         for following in _next(flow, at):
@@ -176,5 +208,7 @@ def _check_path(flow: Flow, located: Located) -> None:
     for at, slot in enumerate(flow.slots):
         if at not in done:
             raise located.error(
-                ("slots", at, "name"), f"no way leads to the slot {slot.name!r}", "Remove it, or give a branch before it a 'when'."
+                ("slots", at, "name"),
+                f"no way leads to the slot {slot.name!r}",
+                "Remove it, or give a branch before it a 'when'.",
             )

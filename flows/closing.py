@@ -12,7 +12,6 @@ from flows.state import Focus
 from flows.turn import Turn
 
 
-
 def finish(turn: Turn) -> None:
     """All questions are settled: the score decides."""
     total = score(turn.flow, turn.state).total
@@ -23,6 +22,7 @@ def end(turn: Turn, disposition: str) -> None:
     """Say the last words for `disposition`, then end the call or transfer it."""
     ending = turn.flow.closing.endings.get(disposition)
     turn.state = replace(turn.state, disposition=disposition)
+    turn.lead_in = []  # nothing to acknowledge any more: the last words stand alone
     if ending is not None and ending.say:
         turn.say(turn.text(ending.say), "closing", None, BargeIn.NONE)
     if ending is not None and ending.then == "transfer":
@@ -38,7 +38,6 @@ def opt_out(turn: Turn) -> None:
         return
     silent = turn.focus.stage == "human"
     turn.state = replace(turn.state, notes=replace(turn.state.notes, opted_out=True), disposition="opted_out")
-    turn.lead_in = []
     turn.act(OptOut)
     if not silent:  # else a person is talking with the caller
         end(turn, "opted_out")

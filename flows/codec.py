@@ -51,7 +51,9 @@ def dump_state(state: State) -> dict[str, object]:
 def load_state(data: Data) -> State:
     """Return the state that `dump_state` wrote. Raises StateError for another version or broken data."""
     if data.get("schema") != SCHEMA:
-        raise StateError(f"state schema {data.get('schema')!r} is not {SCHEMA}: finish the call with the version that began it")
+        raise StateError(
+            f"state schema {data.get('schema')!r} is not {SCHEMA}: finish the call with the version that began it"
+        )
     try:
         return State(
             call_id=data["call_id"],

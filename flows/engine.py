@@ -57,7 +57,6 @@ _REPLIES_MAX: Final = 2
 _OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
 
 
-
 def begin(
     flow: Flow,
     *,
@@ -293,7 +292,9 @@ def _resumed(turn: Turn) -> None:
 
 
 def _machine(turn: Turn, event: Machine) -> None:
-    if turn.focus.stage not in ("new", *_ASKING) or any(a.mode is not Mode.PREFILL for a in turn.state.answers.values()):
+    if turn.focus.stage not in ("new", *_ASKING) or any(
+        a.mode is not Mode.PREFILL for a in turn.state.answers.values()
+    ):
         return
     match event.kind:
         case "voicemail":
@@ -392,5 +393,3 @@ def _prefill(turn: Turn) -> None:
         found = understand(turn, slot, raw)
         if found.value is not None:
             keep(turn, slot, Hearing(found.value, 1.0, None), raw, Mode.PREFILL)
-
-

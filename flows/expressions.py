@@ -19,15 +19,15 @@ Constant: TypeAlias = str | int | float | bool | None
 _FIELDS: Mapping[str, int] = {"low": 0, "high": 1, "period": 2}
 _NAME_FIELDS = ("name", "company")
 _ROOTS = ("answers", "facts", "lead")
-_COMPARE: Mapping[type[ast.cmpop], tuple[str, Callable[[object, object], object]]] = {
-    ast.Eq: ("==", operator.eq),
-    ast.NotEq: ("!=", operator.ne),
-    ast.Lt: ("<", operator.lt),
-    ast.LtE: ("<=", operator.le),
-    ast.Gt: (">", operator.gt),
-    ast.GtE: (">=", operator.ge),
-    ast.In: ("in", lambda a, b: isinstance(b, tuple) and a in b),
-    ast.NotIn: ("not in", lambda a, b: isinstance(b, tuple) and a not in b),
+_COMPARE: Mapping[type[ast.cmpop], Callable[[object, object], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: lambda a, b: _ordered(a, b, operator.lt),
+    ast.LtE: lambda a, b: _ordered(a, b, operator.le),
+    ast.Gt: lambda a, b: _ordered(a, b, operator.gt),
+    ast.GtE: lambda a, b: _ordered(a, b, operator.ge),
+    ast.In: lambda a, b: isinstance(b, tuple) and a in b,
+    ast.NotIn: lambda a, b: isinstance(b, tuple) and a not in b,
 }
 _SHORT = ("<", ">", "=", "!", "in ", "not in ")
 
@@ -101,7 +101,9 @@ def parse(text: str, *, short: bool = False) -> Condition:
     try:
         tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError) as problem:
-        raise ExpressionError(f"{text!r} is not an expression; write for example answers.budget.low >= 1000") from problem
+        raise ExpressionError(
+            f"{text!r} is not an expression; write for example answers.budget.low >= 1000"
+        ) from problem
     return Condition(text, _node(tree.body))
 
 
@@ -205,12 +207,21 @@ def _value(node: Node, scope: Scope) -> object:
 
 
 def _compare(left: object, op: type[ast.cmpop], right: object) -> bool:
-    if left is None or right is None:
-        return False
+    return left is not None and right is not None and _COMPARE[op](left, right)
+
+
+def _ordered(left: object, right: object, compare: Callable[[float, float], bool]) -> bool:
+    """Compare numbers; a fact is text, so that `facts.employees >= 5` reads it as a number where it is one."""
     try:
-        return bool(_COMPARE[op][1](left, right))
-    except TypeError:  # a fact is text: facts.employees >= 5 compares nothing
+        return compare(_number(left), _number(right))
+    except ValueError:
         return False
+
+
+def _number(side: object) -> float:
+    if isinstance(side, int | float | str):
+        return float(side)
+    raise ValueError("not a number")
 
 
 def _look_up(ref: Ref, scope: Scope) -> object:

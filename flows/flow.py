@@ -178,5 +178,3 @@ class Flow:
         if name == CALLBACK:
             return self.closing.callback
         return next((slot for slot in self.slots if slot.name == name), None)
-
-

@@ -15,7 +15,9 @@ _ENDS = re.compile(r"(?<=[.!?])\s+")
 _LIVE = frozenset({"value", "when", "day", "time", "zone", "low", "high", "period"})
 
 
-def render(template: str, variables: Mapping[str, str], lead: Mapping[str, str] = EMPTY, facts: Mapping[str, str] = EMPTY) -> str:
+def render(
+    template: str, variables: Mapping[str, str], lead: Mapping[str, str] = EMPTY, facts: Mapping[str, str] = EMPTY
+) -> str:
     """Fill `{{ name }}` from `lead.…`, `facts.…` and `variables`; the latter hold the fallbacks of the former.
 
     Raises KeyError for a variable without a fallback, which a checked flow cannot have.

@@ -27,7 +27,9 @@ def record(flow: Flow, state: State) -> dict[str, object]:
         "began_at": state.context.began_at,
         "ended_at": state.notes.ended_at,
         "answers": {
-            slot.name: _evidence(state.answers[slot.name], slot.type.value) for slot in flow.slots if slot.name in state.answers
+            slot.name: _evidence(state.answers[slot.name], slot.type.value)
+            for slot in flow.slots
+            if slot.name in state.answers
         },
         "skipped": dict(state.notes.skipped),
         "score": {

@@ -106,7 +106,7 @@ class Turn:
         parts = [part for piece in (*self.lead_in, text) for part in sentences(piece)]
         self.lead_in = []
         kept = [part for part in dict.fromkeys(parts) if not self._said_twice(part)] or [self._listening()]
-        words = " ".join(kept)
+        words = " ".join(part[:1].upper() + part[1:] for part in kept)
         self.act(lambda id_: Say(id_, words, barge_in, kind, slot))
         counts = self.state.counts
         recent = (*self.state.recent[-1:], tuple(kept))
