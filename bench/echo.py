@@ -8,14 +8,18 @@ with LIVEKIT_API_KEY and LIVEKIT_API_SECRET in the environment; prints "echo rea
 import argparse
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 from typing import Self
 
 from livekit import api, rtc
+from livekit.rtc.participant import PublishTrackError
 
 from sip.gateway.settings import MissingKeys, read_keys
 from sip.ua.tasks import Tasks
+
+log = logging.getLogger(__name__)
 
 RATE = 48_000
 NUMBER = "+12025550101"
@@ -82,7 +86,7 @@ class EchoAgent:
         self.url, self.key, self.secret, self.names, self.prefix = url, key, secret, rooms, prefix
         self.rooms: dict[str, EchoRoom] = {}
         self.errors: list[BaseException] = []
-        self._tasks = Tasks(self.errors.append)
+        self._tasks = Tasks(self._failed)
 
     async def __aenter__(self) -> Self:
         """Raises rtc.ConnectError."""
@@ -97,10 +101,19 @@ class EchoAgent:
         await self._tasks.close()
         await asyncio.gather(*(room.leave() for room in self.rooms.values()))
 
+    def _failed(self, error: BaseException) -> None:
+        log.error("echo: %r", error)
+        self.errors.append(error)
+
     async def join(self, name: str) -> None:
         """Join one more room, once. Raises rtc.ConnectError."""
         grants = api.VideoGrants(room_join=True, room=name, agent=True)
-        token = api.AccessToken(self.key, self.secret).with_identity("echo").with_kind("agent").with_grants(grants)
+        token = (
+            api.AccessToken(self.key, self.secret)
+            .with_identity(f"echo-{id(self):x}")
+            .with_kind("agent")
+            .with_grants(grants)
+        )
         room = self.rooms[name] = EchoRoom(self._tasks)
         await room.join(self.url, token.to_jwt())
 
@@ -112,7 +125,8 @@ class EchoAgent:
             await asyncio.sleep(_POLL_S)
             try:
                 await self.join(name)
-            except rtc.ConnectError:
+            except (rtc.ConnectError, PublishTrackError) as error:
+                log.info("%s: not joined again yet: %s", name, error)
                 self.rooms[name].closed.set()
 
     async def _follow(self) -> None:

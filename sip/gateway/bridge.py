@@ -21,7 +21,7 @@ from sip.ua.pacer import Pacer
 from sip.ua.rtp import Packet
 
 ROOM_FRAME = FRAME // 2  # samples; an audio source without a queue takes exactly 10 ms
-_INBOX = 25  # packets that wait for the room; older ones are dropped
+_INBOX = 15  # packets that wait for the room; older ones are dropped
 _TRACK_BYTES = 80 * 16  # 80 ms that wait for the phone
 _QUIET_S = 0.045  # nothing from the room for so long: the clock sends silence
 

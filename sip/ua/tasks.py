@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 
+_CLOSE_S = 3.0
+
 
 class Tasks:
     """Keeps tasks alive; `failed` is told of each task that ends with an exception."""
@@ -26,11 +28,12 @@ class Tasks:
         return len(self._running)
 
     async def close(self) -> None:
-        """Cancel what still runs, except the caller, and wait for it."""
+        """Cancel what still runs, except the caller, and wait up to 3 s for it."""
         running = [t for t in self._running if t is not asyncio.current_task()]
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.wait(running, timeout=_CLOSE_S)
 
 
 async def first_of(*events: asyncio.Event, timeout: float) -> bool:
