@@ -104,14 +104,16 @@ def _lead(pairs: list[str]) -> dict[str, str]:
 
 async def _call(target: Target, wish: Wish, console: Console) -> int:
     from campaigns.gate import Refused, dial
+    from flows.schema import parse_flow
     from sip.settings import open_api
     from store.database import open_calls
-    from store.flowfiles import load_flow
+    from store.flowfiles import read_flow
 
-    conversation = load_flow(wish.flow)
+    body, source = read_flow(wish.flow)
+    conversation = parse_flow(body, source)
     async with open_api(target.sip) as lk, open_calls(target.database_url) as calls:
         request = await _request(lk, target, wish, conversation)
-        await calls.keep_flow(conversation.hash, conversation.name, conversation.source)
+        await calls.keep_flow(conversation.hash, conversation.name, body)
         console.print(f"call {request.call_id}: {escape(wish.number)}")
         outcome = await dial(lk, request, _policy(), calls, time.time, lambda stage: console.print(f"  {stage}…"))
         if isinstance(outcome, Refused):

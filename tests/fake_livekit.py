@@ -62,6 +62,7 @@ class FakeLiveKit:
         self.agent_stage = "ready"  #: what an agent publishes; "" when none comes
         self.answer: Refusal | None = None  #: how the far end answers; None: it picks up
         self.rings_until: asyncio.Event | None = None  #: the phone rings until then, and only then answers
+        self.on_answer: Callable[[api.CreateSIPParticipantRequest], Awaitable[None]] | None = None
         self.away: Refusal | None = None  #: every request fails so
 
     def flush(self) -> None:
@@ -152,6 +153,8 @@ class FakeLiveKit:
         if self.answer is not None:
             raise self.answer
         self.rooms[request.room_name].append(ParticipantInfo(identity=request.participant_identity))
+        if self.on_answer is not None:
+            await self.on_answer(request)
         return SIPParticipantInfo(sip_call_id="SCL_1", room_name=request.room_name)
 
     # -- HTTP
