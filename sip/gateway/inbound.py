@@ -134,7 +134,14 @@ class Inbound:
         raise Refused(407, "Proxy Authentication Required", [challenge])
 
     async def _rule(self, trunk_id: str, pin: str | None = None) -> wire.Rule | None:
-        question = wire.RuleQuestion(call=self.question, sip_trunk_id=trunk_id, pin=pin or "", no_pin=pin == "")
+        question = wire.RuleQuestion(
+            call=self.question,
+            calling_number=self.question.from_.user,
+            called_number=self.question.to.user,
+            sip_trunk_id=trunk_id,
+            pin=pin or "",
+            no_pin=pin == "",
+        )
         rule = await self.gateway.io.call("EvaluateSIPDispatchRules", question, wire.Rule)
         if rule.result == ASK_PIN and pin is None:
             return await self._ask_pin(trunk_id)

@@ -57,7 +57,10 @@ _MESSAGES: Final[dict[str, dict[str, tuple[int, str]]]] = {
         "error_code": (7, "int"),
         "realm": (9, "str"),
     },
+    # The server takes trunks from `call`, but a rule's numbers from the flat fields (protocol v1.50.5).
     "RuleQuestion": {
+        "calling_number": (2, "str"),
+        "called_number": (3, "str"),
         "pin": (5, "str"),
         "no_pin": (6, "bool"),
         "sip_trunk_id": (10, "str"),

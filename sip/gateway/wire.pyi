@@ -112,6 +112,8 @@ class Trunk(Message):
     ) -> None: ...
 
 class RuleQuestion(Message):
+    calling_number: str
+    called_number: str
     pin: str
     no_pin: bool
     sip_trunk_id: str
@@ -119,6 +121,8 @@ class RuleQuestion(Message):
     def __init__(
         self,
         *,
+        calling_number: str = ...,
+        called_number: str = ...,
         pin: str = ...,
         no_pin: bool = ...,
         sip_trunk_id: str = ...,
