@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
+from livekit import api, rtc
 
 import sip.dial
+from cli.stack.config import Endpoints, PartName, StackConfig
 from sip.dial import Dialled, Invite, dial
 from sip.outcome import Ending, Outcome
+from sip.phone import Phone, answer, busy, no_answer
+from sip.phone.phone import Behaviour
 from sip.routes import Route
+from tests.conftest import running
 from tests.fake_livekit import FakeLiveKit, Refusal, fake_api, sip_refusal
 
 INVITE = Invite("c1", "call-c1", "+12025550134", "+12025550100", Route("127.0.0.1:5099"), ringing_s=20)
@@ -119,3 +126,77 @@ async def test_cancelling_takes_the_room_down() -> None:
         with pytest.raises(asyncio.CancelledError):
             await attempt
     assert fake.rooms == {}
+
+
+# -- over real SIP: livekit-server, Redis, the gateway and a phone
+
+
+@pytest.fixture(scope="module")
+def edge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoints]:
+    """A stack without a worker: its place is taken by `stand_in`."""
+    parts: tuple[PartName, ...] = ("redis", "livekit", "gateway")
+    with running(StackConfig("dial", tmp_path_factory.mktemp("run"), parts=parts)) as stack:
+        yield stack.at
+
+
+@asynccontextmanager
+async def stand_in(at: Endpoints, room: str) -> AsyncIterator[None]:
+    """An agent in the room, ready, with a track: all that the edge needs of a bot."""
+    grants = api.VideoGrants(room_join=True, room=room, agent=True, can_update_own_metadata=True)
+    token = api.AccessToken(at.api_key, at.api_secret).with_identity("bot-x").with_kind("agent").with_grants(grants)
+    agent = rtc.Room()
+    await agent.connect(at.livekit_url, token.to_jwt())
+    try:
+        track = rtc.LocalAudioTrack.create_audio_track("bot", rtc.AudioSource(48_000, 1))
+        await agent.local_participant.publish_track(track)
+        await agent.local_participant.set_attributes({"leadline.stage": "ready"})
+        yield
+    finally:
+        await agent.disconnect()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("manner", "ending", "status"),
+    [
+        (answer(0.3), Ending.ANSWERED, 200),
+        (busy(486), Ending.BUSY, 486),
+        (busy(603), Ending.DECLINED, 603),
+        (busy(480), Ending.UNANSWERED, 480),
+        (busy(404), Ending.NOT_FOUND, 404),
+        (busy(503), Ending.TRUNK_DOWN, 503),
+    ],
+    ids=["answers", "486", "603", "480", "404", "503"],
+)
+async def test_a_phone_on_the_wire(edge: Endpoints, manner: Behaviour, ending: Ending, status: int) -> None:
+    async with (
+        api.LiveKitAPI(edge.livekit_url, edge.api_key, edge.api_secret) as lk,
+        Phone(user="+12025550134", on_call=manner) as phone,
+    ):
+        room = f"call-{ending}"
+        async with stand_in(edge, room):
+            invite = Invite(ending, room, "+12025550134", "+12025550100", Route(f"127.0.0.1:{phone.port}"))
+            dialled = await dial(lk, invite)
+            assert (dialled.outcome.name, dialled.outcome.sip_status) == (ending, status)
+            assert await sip.dial.is_up(lk, room) == (ending is Ending.ANSWERED)
+            await sip.dial.hang_up(lk, room)
+            await phone.calls[0].wait_ended(5)
+        assert phone.errors == []
+
+
+@pytest.mark.e2e
+async def test_interrupting_while_it_rings_stops_the_ringing(edge: Endpoints) -> None:
+    ringing = asyncio.Event()
+    async with (
+        api.LiveKitAPI(edge.livekit_url, edge.api_key, edge.api_secret) as lk,
+        Phone(user="+12025550134", on_call=no_answer()) as phone,
+        stand_in(edge, "call-rings"),
+    ):
+        invite = Invite("rings", "call-rings", "+12025550134", "+12025550100", Route(f"127.0.0.1:{phone.port}"))
+        attempt = asyncio.create_task(dial(lk, invite, lambda stage: ringing.set() if stage == "ringing" else None))
+        async with asyncio.timeout(10):
+            await ringing.wait()
+        attempt.cancel()
+        await asyncio.gather(attempt, return_exceptions=True)
+        await phone.calls[0].wait_ended(5)
+        assert not await sip.dial.is_up(lk, "call-rings")

@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from flows.model import Answer, Direction, Mode
 from store.calls import Calls, NewCall, SipLeg, StoreError, Turn, UnknownCall, suppression_key
 from store.database import DatabaseUnusable, migrate, open_calls, open_engine
 from store.memory_calls import MemoryCalls
+from store.tables import metadata
 
 LEE = "+12025550134"
 
@@ -184,3 +187,31 @@ async def test_a_schema_from_the_future_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnusable, match="upgrade Leadline"):
         await migrate(engine)
     await engine.dispose()
+
+
+async def test_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
+    await migrate(engine)
+    async with engine.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), metadata)
+        )
+    await engine.dispose()
+    assert differences == []
+
+
+async def test_a_writer_and_a_reader_do_not_block_each_other(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}"
+    async with open_calls(url) as writing, open_calls(url, migrated=True) as reading:
+        await writing.begin(new_call())
+
+        async def write() -> None:
+            for n in range(50):
+                await writing.add_turn("c1", Turn(n, "bot", "Hello.", 1.0))
+
+        async def read() -> None:
+            for _ in range(50):
+                await reading.turns("c1")
+
+        await asyncio.gather(write(), read())
+        assert len(await reading.turns("c1")) == 50
