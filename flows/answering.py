@@ -34,7 +34,7 @@ _CLAUSE = re.compile(
     r"[.;?!,]\s+|\s+(?:but|and)\s+(?=(?:we|i|our|my|the|it|want|need|would|you)\b)|\s+and\s+(?=we're|i'm|we'd|i'd|it's)"
 )
 _MARKS: Final = " \t.,!?"
-_OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
+OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
 
 
 def understand(turn: Turn, slot: Slot, text: str) -> Hearing:
@@ -72,7 +72,7 @@ def take_words(turn: Turn, event: Heard) -> bool:
         filled = _quoted(turn, event)
     if not filled:
         return False
-    for slot, found in filled:
+    for slot, _ in filled:
         acknowledge(turn, slot)
     turn.state = replace(turn.state, notes=replace(turn.state.notes, last_filled=filled[0][0].name))
     return True
@@ -105,7 +105,7 @@ def take_confirmation(turn: Turn, event: Heard) -> bool:
     said = hear(SlotType.YES_NO, event.text)
     found = understand(turn, slot, event.text) if slot.type is not SlotType.YES_NO else NOTHING
     if found.value is not None and found.value != answer.value:
-        if slot.type in _OPEN_TYPES and said.value is not None:
+        if slot.type in OPEN_TYPES and said.value is not None:
             found = NOTHING
         else:
             rejected = (*turn.focus.rejected, answer.value)
@@ -158,7 +158,7 @@ def correct(turn: Turn, text: str) -> bool:
         if asked is not None and slot.name == asked.name:
             continue
         found = understand(turn, slot, _part_for(turn, slot, text))
-        if found.value is None or slot.type in _OPEN_TYPES:
+        if found.value is None or slot.type in OPEN_TYPES:
             continue
         if not _has_cue(slot, plain) and not _means_last(turn, slot, plain, text):
             continue
@@ -244,7 +244,7 @@ def _volunteered(turn: Turn, text: str) -> list[tuple[Slot, Hearing]]:
     for slot in turn.flow.slots:
         if slot.name == turn.focus.slot or slot.name in turn.state.answers or not slot.words.cues:
             continue
-        if slot.type in _OPEN_TYPES or not _has_cue(slot, plain):
+        if slot.type in OPEN_TYPES or not _has_cue(slot, plain):
             continue
         heard = understand(turn, slot, _part_for(turn, slot, text))
         if heard.value is not None and heard.certainty >= VOLUNTEERED:

@@ -24,6 +24,7 @@ def check(flow: Flow, located: Located) -> None:
         raise located.error(("language",), f"{flow.locale.language!r} is not known", f"Use one of: {known}.")
     _check_names(flow, located)
     _check_words(flow, located)
+    _check_said(flow, located)
     _check_endings(flow, located)
     for at, slot in enumerate(flow.slots):
         _check_slot(flow, slot, located, ("slots", at))
@@ -76,6 +77,9 @@ def _check_words(flow: Flow, located: Located) -> None:
                     ("words", key), f"{text!r} is no whole sentence", "End it with a full stop or a question mark."
                 )
             _check_template(flow, text, LINES[key], located, ("words", key))
+
+
+def _check_said(flow: Flow, located: Located) -> None:
     for path, text in _opening(flow):
         _check_template(flow, text, (), located, path)
     for question in QUESTIONS:

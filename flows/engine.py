@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from flows import closing
 from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
-from flows.asking import ask, go_on, hold, listen, miss, open_callback, repeat, silence
+from flows.asking import ask, go_on, hold, listen, miss, repeat, silence
 from flows.flow import CALLBACK, Flow
 from flows.hear import intent
 from flows.hear.heard import NO_INTENT, Hearing, Intent
@@ -34,27 +34,19 @@ from flows.model import (
     Resumed,
     Say,
     Silence,
-    SlotType,
     TransferDone,
     TransferFailed,
 )
-from flows.prompts import sentences
 from flows.record import record
 from flows.state import Context, Focus, State
 from flows.turn import Turn, unsaid
+from flows.wishes import leave, model_wish, only_asks, reply
 
 __all__ = ["begin", "record", "step"]
 
 _ASKING: Final = ("ask", "confirm")
 #: A wish is followed at or above this certainty; an opt-out is followed whenever the rules see one.
 _WISH: Final = 0.5
-#: The certainty that a language model's reading needs.
-_MODEL_WISH: Final = 0.7
-_REPLY_SENTENCES: Final = 2
-_REPLY_CHARACTERS: Final = 300
-#: The same question from the caller is answered so many times.
-_REPLIES_MAX: Final = 2
-_OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
 
 
 def begin(
@@ -126,7 +118,7 @@ def _heard(turn: Turn, event: Heard) -> None:
         miss(turn)
         return
     if wish.name is None or wish.certainty < _WISH:
-        wish = _model_wish(event)
+        wish = model_wish(event)
         if wish.name == "opt_out":
             closing.opt_out(turn)
             return
@@ -137,16 +129,16 @@ def _heard(turn: Turn, event: Heard) -> None:
 
 
 def _heard_answer(turn: Turn, event: Heard, wish: Intent) -> None:
-    if _leave(turn, event, wish) or correct(turn, event.text):
+    if leave(turn, event, wish) or correct(turn, event.text):
         return
-    if wish.name in INTENTS_ANSWERED and _only_asks(turn, event.text, wish):
-        _reply(turn, wish.name or "", event)
+    if wish.name in INTENTS_ANSWERED and only_asks(turn, event.text, wish):
+        reply(turn, wish.name or "", event)
         repeat(turn)
         return
     asked = turn.slot
     if take_words(turn, event):
         if wish.name in INTENTS_ANSWERED:
-            _reply(turn, wish.name or "", event)
+            reply(turn, wish.name or "", event)
         if asked is not None and asked.name in turn.state.answers:
             settle(turn, asked)
         elif asked is not None and asked.name == CALLBACK:
@@ -166,81 +158,16 @@ def _without_answer(turn: Turn, event: Heard, wish: Intent) -> None:
     elif wish.name == "goodbye":
         closing.end(turn, "abandoned")
     elif wish.name in INTENTS_ANSWERED or (event.meaning is not None and event.meaning.reply):
-        _reply(turn, wish.name or "", event)
+        reply(turn, wish.name or "", event)
         repeat(turn)
     else:
         miss(turn)
 
 
 def _heard_confirmation(turn: Turn, event: Heard, wish: Intent) -> None:
-    if _leave(turn, event, wish) or take_confirmation(turn, event) or correct(turn, event.text):
+    if leave(turn, event, wish) or take_confirmation(turn, event) or correct(turn, event.text):
         return
     _without_answer(turn, event, wish)
-
-
-def _leave(turn: Turn, event: Heard, wish: Intent) -> bool:
-    """Follow a wish that leaves the questions. Returns False when there is none."""
-    match wish.name:
-        case "wrong_number" | "not_interested":
-            closing.end(turn, wish.name)
-        case "human":
-            closing.hand_over(turn)
-        case "callback" | "busy":
-            if turn.focus.slot == CALLBACK or _answers_date(turn, event.text):
-                return False
-            _call_back(turn, event.text)
-        case _:
-            return False
-    return True
-
-
-def _answers_date(turn: Turn, text: str) -> bool:
-    slot = turn.slot
-    return slot is not None and slot.type is SlotType.DATE_TIME and understand(turn, slot, text).value is not None
-
-
-def _call_back(turn: Turn, text: str) -> None:
-    """Arrange a callback; a time said with the wish is taken at once."""
-    slot = turn.flow.closing.callback
-    if slot is not None:
-        found = understand(turn, slot, text)
-        if found.value is not None:
-            keep(turn, slot, found, text, Mode.SPEECH)
-    open_callback(turn)
-
-
-def _only_asks(turn: Turn, text: str, wish: Intent) -> bool:
-    """Tell whether a question to an open slot ("What is your name?" – "Who is this?") is no answer to it."""
-    slot = turn.slot
-    if slot is None or slot.type not in _OPEN_TYPES:
-        return False
-    covered = wish.span[1] - wish.span[0] if wish.span else 0
-    return text.rstrip().endswith("?") or 2 * covered >= len(text)
-
-
-def _reply(turn: Turn, wish: str, event: Heard) -> None:
-    """Answer the caller's question from the flow's own sheet, or in the model's words where the sheet is silent."""
-    counts = turn.state.counts
-    asked = counts.digressions.get(wish, 0)
-    digressions = MappingProxyType({**counts.digressions, wish: asked + 1})
-    turn.state = replace(turn.state, counts=replace(counts, digressions=digressions))
-    reply = turn.flow.script.answers.get(wish)
-    if asked >= _REPLIES_MAX:
-        turn.add_line("asked_before")
-    elif reply:
-        turn.add(turn.text(reply))
-    elif event.meaning is not None and event.meaning.reply:
-        words = " ".join(sentences(event.meaning.reply)[:_REPLY_SENTENCES])
-        turn.add(words[:_REPLY_CHARACTERS])
-    else:
-        turn.add_line("no_answer_known")
-
-
-def _model_wish(event: Heard) -> Intent:
-    meaning = event.meaning
-    if meaning is None or meaning.intent is None or meaning.certainty < _MODEL_WISH:
-        return NO_INTENT
-    return Intent(meaning.intent, meaning.certainty, None)
 
 
 def _too_long(turn: Turn) -> bool:

@@ -1,0 +1,88 @@
+"""What callers want from the call itself: to leave, a person, a callback, an answer to their own question."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from flows import closing
+from flows.answering import OPEN_TYPES, keep, understand
+from flows.asking import open_callback
+from flows.flow import CALLBACK
+from flows.hear.heard import NO_INTENT, Intent
+from flows.model import Heard, Mode, SlotType
+from flows.prompts import sentences
+from flows.turn import Turn
+
+#: The certainty that a language model's reading needs.
+_MODEL_WISH: Final = 0.7
+_REPLY_SENTENCES: Final = 2
+_REPLY_CHARACTERS: Final = 300
+#: The same question from the caller is answered so many times.
+_REPLIES_MAX: Final = 2
+
+
+def leave(turn: Turn, event: Heard, wish: Intent) -> bool:
+    """Follow a wish that leaves the questions. Returns False when there is none."""
+    match wish.name:
+        case "wrong_number" | "not_interested":
+            closing.end(turn, wish.name)
+        case "human":
+            closing.hand_over(turn)
+        case "callback" | "busy":
+            if turn.focus.slot == CALLBACK or _answers_date(turn, event.text):
+                return False
+            _call_back(turn, event.text)
+        case _:
+            return False
+    return True
+
+
+def _answers_date(turn: Turn, text: str) -> bool:
+    slot = turn.slot
+    return slot is not None and slot.type is SlotType.DATE_TIME and understand(turn, slot, text).value is not None
+
+
+def _call_back(turn: Turn, text: str) -> None:
+    """Arrange a callback; a time said with the wish is taken at once."""
+    slot = turn.flow.closing.callback
+    if slot is not None:
+        found = understand(turn, slot, text)
+        if found.value is not None:
+            keep(turn, slot, found, text, Mode.SPEECH)
+    open_callback(turn)
+
+
+def only_asks(turn: Turn, text: str, wish: Intent) -> bool:
+    """Tell whether a question to an open slot ("What is your name?", "Who is this?") is no answer to it."""
+    slot = turn.slot
+    if slot is None or slot.type not in OPEN_TYPES:
+        return False
+    covered = wish.span[1] - wish.span[0] if wish.span else 0
+    return text.rstrip().endswith("?") or 2 * covered >= len(text)
+
+
+def reply(turn: Turn, wish: str, event: Heard) -> None:
+    """Answer the caller's question from the flow's own sheet, or in the model's words where the sheet is silent."""
+    counts = turn.state.counts
+    asked = counts.digressions.get(wish, 0)
+    digressions = MappingProxyType({**counts.digressions, wish: asked + 1})
+    turn.state = replace(turn.state, counts=replace(counts, digressions=digressions))
+    reply = turn.flow.script.answers.get(wish)
+    if asked >= _REPLIES_MAX:
+        turn.add_line("asked_before")
+    elif reply:
+        turn.add(turn.text(reply))
+    elif event.meaning is not None and event.meaning.reply:
+        words = " ".join(sentences(event.meaning.reply)[:_REPLY_SENTENCES])
+        turn.add(words[:_REPLY_CHARACTERS])
+    else:
+        turn.add_line("no_answer_known")
+
+
+def model_wish(event: Heard) -> Intent:
+    meaning = event.meaning
+    if meaning is None or meaning.intent is None or meaning.certainty < _MODEL_WISH:
+        return NO_INTENT
+    return Intent(meaning.intent, meaning.certainty, None)
