@@ -48,6 +48,15 @@ def sip_refusal(status: int, phrase: str, code: str, http: int) -> Refusal:
     return Refusal(code, message, http, {"sip_status_code": str(status), "sip_status": phrase})
 
 
+@dataclass(slots=True)
+class FarEnd:
+    """The phone that is called."""
+
+    answer: Refusal | None = None  #: None: it picks up
+    rings_until: asyncio.Event | None = None  #: it rings until then, and only then answers
+    on_answer: Callable[[api.CreateSIPParticipantRequest], Awaitable[None]] | None = None
+
+
 class FakeLiveKit:
     """The state of the server; change it to make things happen."""
 
@@ -60,9 +69,7 @@ class FakeLiveKit:
         self.dialled: list[api.CreateSIPParticipantRequest] = []
         self.requests: list[str] = []
         self.agent_stage = "ready"  #: what an agent publishes; "" when none comes
-        self.answer: Refusal | None = None  #: how the far end answers; None: it picks up
-        self.rings_until: asyncio.Event | None = None  #: the phone rings until then, and only then answers
-        self.on_answer: Callable[[api.CreateSIPParticipantRequest], Awaitable[None]] | None = None
+        self.phone = FarEnd()
         self.away: Refusal | None = None  #: every request fails so
 
     def flush(self) -> None:
@@ -146,15 +153,15 @@ class FakeLiveKit:
 
     async def dial(self, request: api.CreateSIPParticipantRequest) -> Message:
         self.dialled.append(request)
-        if self.rings_until is not None:
+        if self.phone.rings_until is not None:
             attributes = {"sip.callStatus": "ringing"}
             self.rooms[request.room_name].append(ParticipantInfo(identity="callee", attributes=attributes))
-            await self.rings_until.wait()
-        if self.answer is not None:
-            raise self.answer
+            await self.phone.rings_until.wait()
+        if self.phone.answer is not None:
+            raise self.phone.answer
         self.rooms[request.room_name].append(ParticipantInfo(identity=request.participant_identity))
-        if self.on_answer is not None:
-            await self.on_answer(request)
+        if self.phone.on_answer is not None:
+            await self.phone.on_answer(request)
         return SIPParticipantInfo(sip_call_id="SCL_1", room_name=request.room_name)
 
     # -- HTTP

@@ -65,7 +65,7 @@ async def test_a_failed_call_is_closed_with_what_the_network_said(
     status: int, phrase: str, code: str, http: int, disposition: str, outcome: str
 ) -> None:
     fake, calls = FakeLiveKit(), MemoryCalls()
-    fake.answer = sip_refusal(status, phrase, code, http)
+    fake.phone.answer = sip_refusal(status, phrase, code, http)
     async with fake_api(fake) as lk:
         await dial(lk, request(), GatePolicy(), calls, ticking())
     call = await calls.get("c1")

@@ -180,7 +180,7 @@ def call(*words: str) -> Result:
 def test_how_the_call_ended_is_the_exit_code(
     fake: FakeLiveKit, url: str, answer: Refusal, code: int, says: str
 ) -> None:
-    fake.answer = answer
+    fake.phone.answer = answer
     shown = call("--var", "first_name=Ada")
     assert shown.exit_code == code, shown.output
     assert says in shown.output
@@ -195,7 +195,7 @@ def test_an_answered_call_prints_the_bots_record(fake: FakeLiveKit, url: str) ->
             assert await calls.flow_body((await calls.get(call_id)).begun.flow_hash)
             await calls.finish(call_id, "qualified", 45, RECORD, 1_790_000_200.0)
 
-    fake.on_answer = lambda request: bot(request.room_name.removeprefix("call-"))
+    fake.phone.on_answer = lambda request: bot(request.room_name.removeprefix("call-"))
     shown = call()
     assert shown.exit_code == 0, shown.output
     for piece in ("waiting for the agent", "dialling", "answered (200 OK)", "qualified", "company_size >= 20"):

@@ -91,7 +91,7 @@ async def test_without_a_ready_agent_nobody_is_rung(stage: str) -> None:
 )
 async def test_a_failed_call_takes_its_room_down(answer: Refusal, outcome: Outcome) -> None:
     fake = FakeLiveKit()
-    fake.answer = answer
+    fake.phone.answer = answer
     async with fake_api(fake) as lk:
         assert await dial(lk, INVITE) == Dialled(outcome)
     assert fake.rooms == {}
@@ -99,8 +99,8 @@ async def test_a_failed_call_takes_its_room_down(answer: Refusal, outcome: Outco
 
 async def test_ringing_is_told_and_tells_nobody_home_from_nobody_there() -> None:
     fake = FakeLiveKit()
-    fake.answer, fake.rings_until = Refusal("canceled", "sip request timed out", 408), asyncio.Event()
-    given_up = fake.rings_until
+    fake.phone.answer, fake.phone.rings_until = Refusal("canceled", "sip request timed out", 408), asyncio.Event()
+    given_up = fake.phone.rings_until
     async with fake_api(fake) as lk:
         dialled = await dial(lk, INVITE, lambda stage: given_up.set() if stage == "ringing" else None)
     assert dialled.outcome == Outcome(Ending.UNANSWERED, None, "it rang, and nobody answered within 20 s")
