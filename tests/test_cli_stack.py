@@ -215,6 +215,12 @@ def left_behind(folder: Path, part: PartState) -> RunDir:
     return run
 
 
+async def test_a_gateway_without_servers_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"gateway stopped at its start \(exit 1\): .*Redis"):
+        async with Stack(StackConfig("test", tmp_path, parts=("gateway",), settings=settings())):
+            pass
+
+
 async def test_what_a_killed_stack_left_is_swept(orphan: subprocess.Popen[bytes], tmp_path: Path) -> None:
     left_behind(tmp_path, PartState(orphan.pid, process_started(orphan.pid)))
     async with Stack(redis_only(tmp_path)):

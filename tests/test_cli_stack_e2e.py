@@ -15,6 +15,7 @@ from cli.stack import health
 from cli.stack.config import Endpoints, PartName, StackConfig
 from cli.stack.problem import StackError
 from cli.stack.stack import Stack
+from sip.phone import Phone
 from tests.conftest import skip_unless_possible
 from tests.waiting import eventually
 
@@ -71,3 +72,10 @@ async def test_every_part_that_is_killed_is_back(edge: Stack) -> None:
 async def test_wrong_keys_are_told(edge: Stack) -> None:
     with pytest.raises(StackError, match="does not take the keys"):
         await health.livekit_ready(replace(edge.at, api_secret="x" * 36))
+
+
+async def test_a_phone_is_answered_and_greeted(endpoints: Endpoints) -> None:
+    async with Phone(user="+12025550111") as phone:
+        call = await phone.call("+12025550100", (endpoints.sip_ip, endpoints.sip_port), wait=30)
+        assert await call.media.wait_speech(call.t["answer"]) >= call.t["answer"]
+        await call.hangup()

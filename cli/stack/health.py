@@ -68,15 +68,9 @@ async def gateway_ready(at: Endpoints) -> bool:
         transport.close()
 
 
-async def worker_ready(log: Path, since: int) -> bool:
-    """True if the worker's log, read from byte `since`, says that the server has it registered."""
-
-    def read() -> bool:
-        with log.open("rb") as lines:
-            lines.seek(since)
-            return WORKER_READY.encode() in lines.read()
-
-    return await asyncio.to_thread(read)
+async def worker_ready(log: Path) -> bool:
+    """True if the worker's log says that the server has it registered."""
+    return WORKER_READY in await asyncio.to_thread(log.read_text, "utf-8", "replace")
 
 
 class _FirstDatagram(asyncio.DatagramProtocol):

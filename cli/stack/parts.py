@@ -6,7 +6,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from cli.stack import health
 from cli.stack.config import ROOT, Endpoints, PartName, StackConfig
@@ -70,15 +69,10 @@ async def gateway_part(config: StackConfig, at: Endpoints, progress: Progress) -
 async def worker_part(config: StackConfig, at: Endpoints, progress: Progress) -> PartSpec:
     """The bot's worker; it loads the speech models once, which takes a few seconds."""
     del at, progress
-    log = RunDir(config.directory).log("worker")
-    ready = partial(health.worker_ready, log, _size(log))
+    ready = partial(health.worker_ready, RunDir(config.directory).log("worker"))
     argv = [sys.executable, "-m", "cli.main", "worker"]
     return PartSpec("worker", argv, ready, "registered as leadline", start_s_max=90.0, grace_s=8.0)
 
 
 def _port(url: str) -> int:
     return int(url.rsplit(":", 1)[1].split("/")[0])
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0

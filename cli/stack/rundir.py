@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -61,6 +62,12 @@ class RunDir:
     def log(self, part: str) -> Path:
         """Return the log file of a part."""
         return self.logs / f"{part}.log"
+
+    def rotate(self, parts: Iterable[str]) -> None:
+        """Begin fresh logs; those of the last run are kept as `.log.1`."""
+        for part in parts:
+            if self.log(part).exists():
+                self.log(part).replace(self.logs / f"{part}.log.1")
 
     def lock(self) -> int:
         """Make the directory and take its lock; return the descriptor, which the keeper inherits.

@@ -20,6 +20,7 @@ from cli.stack.rundir import PartState, RunDir, RunState, process_started
 from cli.stack.telephony import trunks_kept
 
 _ASK_EVERY_S = 0.05
+_SERVERS = ("redis", "livekit")
 
 
 class Stack:
@@ -58,6 +59,7 @@ class Stack:
     async def _begin(self) -> None:
         """Start everything, each step with its undoing."""
         lock = await asyncio.to_thread(self._dir.lock)
+        self._dir.rotate([*self.config.parts, "keeper"])
         self._exit.callback(self._dir.unlock)
         self._exit.push_async_callback(asyncio.to_thread, self._dir.sweep)
         await asyncio.to_thread(self._dir.sweep)
@@ -65,10 +67,19 @@ class Stack:
         self._owner = Owner.begin(lock, self._dir.log("keeper"), self._heard)
         self._exit.push_async_callback(self._end_parts)
         self._owner.ended.add_done_callback(lambda _: self._fail("the keeper process was killed"))
-        for name in self.config.parts:
+        servers = [part for part in self.config.parts if part in _SERVERS]
+        for name in servers:
             await self._start(name, rtc_port)
-            if name == "livekit" and self.config.trunk_file is not None:
-                await self._exit.enter_async_context(trunks_kept(self.config, self.at))
+        if "livekit" in servers and self.config.trunk_file is not None:
+            await self._exit.enter_async_context(trunks_kept(self.config, self.at))
+        try:
+            # The two that need servers do not need each other; both load for seconds.
+            async with asyncio.TaskGroup() as together:
+                for name in self.config.parts:
+                    if name not in servers:
+                        together.create_task(self._start(name, rtc_port))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
         self._state.ready = True
         self._dir.write(self._state)
 
