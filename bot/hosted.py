@@ -39,7 +39,7 @@ class _OnLoop:
 class HostedRecogniser:
     """A plugin's `recognize` on whole utterances; the ear decides when they end, as with the local model."""
 
-    def __init__(self, plugin: stt.STT, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, plugin: stt.STT[Any], loop: asyncio.AbstractEventLoop) -> None:
         self._plugin = plugin
         self._on_loop = _OnLoop(loop)
 
@@ -55,7 +55,7 @@ class HostedRecogniser:
 class HostedVoice:
     """A plugin's `synthesize`, sentence by sentence; the prompt cache makes fixed words free after the first call."""
 
-    def __init__(self, plugin: tts.TTS, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, plugin: tts.TTS[Any], loop: asyncio.AbstractEventLoop) -> None:
         self._plugin = plugin
         self._on_loop = _OnLoop(loop)
         self.name = hashlib.sha256(f"{plugin.provider}/{plugin.model}".encode()).hexdigest()[:12]

@@ -31,6 +31,7 @@ from flows.engine import begin, record, step
 from flows.flow import Flow
 from flows.model import Answered, Direction, Say
 from flows.patience import patience
+from flows.schema import parse_flow
 from flows.state import State
 from store.calls import Calls, NewCall, UnknownCall
 from store.database import open_calls
@@ -63,7 +64,7 @@ async def take_call(ctx: JobContext) -> None:
         await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
         async with _parts(ctx) as parts:
             known = await _known(calls, order)
-            flow = _flow(known.flow if known else order.flow)
+            flow = await _flow(calls, known, order)
             await parts.line.open()
             await parts.line.stage("ready")
             arrived = await _caller(parts.inbox, settings.caller_wait_s)
@@ -82,7 +83,7 @@ async def _converse(
 ) -> None:
     call = history.call
     ctx.log_context_fields = {"call_id": call.id}
-    history.begun(flow.source)
+    history.begun(flow.body)
     state = begin(
         flow,
         call_id=call.id,
@@ -164,8 +165,15 @@ def _new_call(ctx: JobContext, order: Order, flow: Flow, arrived: Arrived) -> Ne
     )
 
 
-def _flow(name: str) -> Flow:
-    return preload.FLOWS.get(name) or load_flow(name)
+async def _flow(calls: Calls, known: NewCall | None, order: Order) -> Flow:
+    """The flow of the row, by content: a file edited meanwhile changes no call that was already placed."""
+    if known is None:
+        return preload.FLOWS.get(order.flow) or load_flow(order.flow)
+    shipped = preload.FLOWS.get(known.flow)
+    if shipped is not None and shipped.hash == known.flow_hash:
+        return shipped
+    body = await calls.flow_body(known.flow_hash)
+    return parse_flow(body, known.flow) if body is not None else load_flow(known.flow)
 
 
 async def _put_through(to: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.keypad import press, timeout
+from flows.keypad import KEYS, press, timeout
 from flows.model import Keypad
 
 
@@ -21,7 +21,9 @@ class Keys:
         self._buffer = ""
 
     def press(self, key: str, at: float) -> str | None:
-        """Take one key ("0"-"9", "*", "#"); returns an entry or a command when it completes one."""
+        """Take one key; returns an entry or a command when it completes one. The fourth column (A-D) means nothing."""
+        if key not in KEYS:
+            return None
         if not self._buffer:
             self._first_at = at
         self._last_at = at

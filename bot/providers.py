@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast
+from typing import Any, Final, Literal, TypeAlias, cast
 
 from livekit.agents import llm, stt, tts, vad
 
@@ -109,19 +109,19 @@ def build(modality: Modality, choice: str) -> object | None:
         raise ProviderUnusable(f"{modality} provider {name!r} cannot start ({wrong}); {hint}") from wrong
 
 
-def stt_plugin(choice: str) -> stt.STT | None:
+def stt_plugin(choice: str) -> stt.STT[Any] | None:
     """The recogniser a setting names, None for the local one."""
-    return cast("stt.STT | None", build("stt", choice))
+    return cast("stt.STT[Any] | None", build("stt", choice))
 
 
-def tts_plugin(choice: str) -> tts.TTS | None:
+def tts_plugin(choice: str) -> tts.TTS[Any] | None:
     """The voice a setting names, None for the local one."""
-    return cast("tts.TTS | None", build("tts", choice))
+    return cast("tts.TTS[Any] | None", build("tts", choice))
 
 
-def llm_plugin(choice: str) -> llm.LLM | None:
+def llm_plugin(choice: str) -> llm.LLM[Any] | None:
     """The language model a setting names, None for none."""
-    return cast("llm.LLM | None", build("llm", choice))
+    return cast("llm.LLM[Any] | None", build("llm", choice))
 
 
 def vad_plugin(choice: str) -> vad.VAD | None:

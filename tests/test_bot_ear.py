@@ -150,3 +150,13 @@ def test_expectation_reaches_the_patience() -> None:
         ear.push(pcm[start : start + FRAME], start / RATE)
     assert notes.turns
     assert seen == [Expect("confirm", "budget")] * len(seen)
+
+
+def test_answers_longer_than_nine_seconds_are_recognised() -> None:
+    text = (
+        "We are a small company from the north, we make furniture, and we have been looking for some time now. "
+        "There are about sixty people here, and most of them work in the field."
+    )
+    samples = resample(VOICE.render(text), 24_000, RATE)
+    assert len(samples) > 9 * RATE
+    assert "field" in RECOGNISER.transcribe(samples).text

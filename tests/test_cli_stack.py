@@ -215,9 +215,10 @@ def left_behind(folder: Path, part: PartState) -> RunDir:
     return run
 
 
-async def test_a_gateway_without_servers_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StackError, match=r"gateway stopped at its start \(exit 1\): .*Redis"):
-        async with Stack(StackConfig("test", tmp_path, parts=("gateway",), settings=settings())):
+async def test_a_worker_with_a_wrong_setting_is_told(tmp_path: Path) -> None:
+    wrong = {"LEADLINE_BOT_CALLS_MAX": "0"}
+    with pytest.raises(StackError, match=r"worker stopped at its start \(exit 1\)"):
+        async with Stack(StackConfig("test", tmp_path, parts=("worker",), settings=settings(), extra_env=wrong)):
             pass
 
 

@@ -19,6 +19,7 @@ RATE: Final = 16_000
 _LAYERS, _HEADS, _HEAD_DIM, _BOS, _EOS = 6, 8, 36, 1, 2
 _MAX_S: Final = 30  # the encoder was trained on no more
 _MIN_SAMPLES: Final = 8_000  # it rejects less than about 60 ms; half a second is safe
+_STRIDE: Final = 64 * 3 * 2
 _TOKENS_PER_S: Final = 6.5
 _SPACE: Final = "▁"
 
@@ -122,7 +123,8 @@ class Moonshine:
         outputs = self._decoder.run(
             None,
             {
-                "encoder_attention_mask": np.ones((1, hidden.shape[1]), np.int64),
+                # The decoder takes every 384th element of a mask over samples (strides 64, 3, 2 of its front end).
+                "encoder_attention_mask": np.ones((1, hidden.shape[1] * _STRIDE), np.int64),
                 "encoder_hidden_states": hidden,
                 "input_ids": np.array([[beam.ids[-1] if beam.ids else _BOS]], np.int64),
                 "use_cache_branch": np.array([step > 0]),
