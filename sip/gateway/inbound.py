@@ -145,6 +145,9 @@ class Inbound:
         rule = await self.gateway.io.call("EvaluateSIPDispatchRules", question, wire.Rule)
         if rule.result == ASK_PIN and pin is None:
             return await self._ask_pin(trunk_id)
+        if pin is not None and not (rule.result == ACCEPT and rule.room_name):
+            log.info("%s: wrong PIN", self.leg.id)
+            return None  # the call is answered already: it is hung up
         if rule.result == DROP:
             raise Unmatched
         if rule.result == REJECT:
