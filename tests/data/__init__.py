@@ -1,0 +1,1 @@
+"""Written sets and what reads them."""
