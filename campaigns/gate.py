@@ -16,7 +16,7 @@ from flows.model import Direction
 from sip.dial import Dialled, Invite, Stage
 from sip.outcome import Ending, Outcome
 from sip.routes import Route
-from store.calls import Calls, NewCall
+from store.calls import NO_CONTACT, NOT_PLACED, Calls, NewCall
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ async def dial(
     """Check, commit the call's row, dial, keep the telephone network's answer.
 
     The row is written before the INVITE, so that a crash between the two never leads to a second ring. Whoever did not
-    answer has the disposition `no_contact`, or `failed` when it was our side's doing.
+    answer has the disposition `no_contact`, or `not_placed` when it was our side's doing.
 
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the store cannot be read; then nothing is dialled.
@@ -105,7 +105,7 @@ async def dial(
     try:
         dialled = await sip.dial.dial(lk, invite, on_stage)
     except asyncio.CancelledError:
-        await calls.finish(request.call_id, "failed", 0, {"outcome": "cancelled"}, clock())
+        await calls.finish(request.call_id, NOT_PLACED, 0, {"outcome": "cancelled"}, clock())
         raise
     await _keep_outcome(calls, request.call_id, dialled, clock())
     return Placed(request.call_id, dialled.outcome)
@@ -173,4 +173,4 @@ def _row(request: DialRequest, number: Number, room: str, now: float) -> NewCall
 
 def _disposition(outcome: Outcome) -> str:
     reached = {Ending.BUSY, Ending.DECLINED, Ending.UNANSWERED, Ending.NOT_FOUND}
-    return "no_contact" if outcome.name in reached else "failed"
+    return NO_CONTACT if outcome.name in reached else NOT_PLACED

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.stack.problem import StackError
-from flows.model import Answer
+from flows.model import Answer, Direction
 from store.calls import Call, Calls, StoreError, Turn
 
 app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript.")
@@ -48,7 +49,7 @@ def list_calls(
         elif not calls:
             typer.echo("no calls yet")
         else:
-            Console().print(_calls_table(calls))
+            _out().print(_calls_table(calls))
 
 
 @app.command()
@@ -68,7 +69,7 @@ def show(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None:
             }
             _print_json(found)
         else:
-            print_call(Console(), call, answers, turns)
+            print_call(_out(), call, answers, turns)
 
 
 @app.command()
@@ -86,7 +87,7 @@ def transcript(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None
         elif not turns:
             typer.echo("nothing was said")
         else:
-            Console().print(_transcript_table(call, turns))
+            _out().print(_transcript_table(call, turns))
 
 
 @contextmanager
@@ -155,6 +156,12 @@ def _ask(stack: str | None, question: Callable[[Calls], Awaitable[Found]]) -> Fo
     return asyncio.run(ask())
 
 
+def _out() -> Console:
+    """The terminal as wide as it is; a file or a pipe as wide as the tables want."""
+    console = Console()
+    return console if console.is_terminal else Console(width=160)
+
+
 def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
 
@@ -166,12 +173,17 @@ def _plain(value: object) -> object:
 
 
 def _calls_table(calls: Sequence[Call]) -> Table:
-    table = Table("id", "began (UTC)", "direction", "from", "to", "flow", "lasted", "result", "score")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for name in ("id", "began (UTC)", "with", "lasted", "result", "score"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("lasted", "score") else "left")
+    table.add_column("flow")
     for call in calls:
         begun = call.begun
-        cells = (call.id, _moment(begun.created_at), begun.direction, begun.caller, begun.callee, begun.flow)
+        outbound = begun.direction is Direction.OUTBOUND
+        other = f"→ {begun.callee}" if outbound else f"← {begun.caller or begun.direction}"
         score = "" if call.score is None else str(call.score)
-        table.add_row(*map(escape, cells), _lasted(call), escape(_result(call)), score)
+        cells = (begun.id[:8], _moment(begun.created_at)[5:16], other, _lasted(call), _result(call), score, begun.flow)
+        table.add_row(*map(escape, cells))
     return table
 
 

@@ -12,6 +12,11 @@ from typing import Literal, Protocol
 
 from flows.model import Answer, Direction
 
+#: How the dialer closes a call that nobody answered. The bot in the room also hears the line go dead and reports its own
+#: view of it; the telephone network's view is the one that stays.
+NO_CONTACT, NOT_PLACED = "no_contact", "not_placed"
+UNREACHED = (NO_CONTACT, NOT_PLACED)
+
 
 class StoreError(Exception):
     """The store cannot do what was asked; the message says what to do."""
@@ -114,7 +119,10 @@ class Calls(Protocol):
     async def finish(
         self, call_id: str, disposition: str, score: int, record: Mapping[str, object], ended_at: float
     ) -> None:
-        """Close the call with its result; a second result takes the first one's place. Raises UnknownCall."""
+        """Close the call with its result. A later result takes its place, unless it is one of UNREACHED.
+
+        Raises UnknownCall.
+        """
         ...
 
     async def get(self, call_id: str) -> Call:

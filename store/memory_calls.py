@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from flows.model import Answer
-from store.calls import Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+from store.calls import UNREACHED, Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
 
 
 class MemoryCalls:
@@ -56,6 +56,8 @@ class MemoryCalls:
         self, call_id: str, disposition: str, score: int, record: Mapping[str, object], ended_at: float
     ) -> None:
         call = await self.get(call_id)
+        if call.disposition in UNREACHED and disposition not in UNREACHED:
+            return
         self._calls[call_id] = replace(
             call, disposition=disposition, score=score, record=dict(record), ended_at=ended_at
         )

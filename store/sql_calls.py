@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flows.model import Answer, Direction, Mode, Value
 from store import tables
-from store.calls import Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+from store.calls import UNREACHED, Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
 
 _NEWEST_FIRST = (tables.calls.c.created_at.desc(), tables.calls.c.id)
 
@@ -94,7 +94,17 @@ class SqlCalls:
     async def finish(
         self, call_id: str, disposition: str, score: int, record: Mapping[str, object], ended_at: float
     ) -> None:
-        await self._update(call_id, disposition=disposition, score=score, record=dict(record), ended_at=ended_at)
+        result = {"disposition": disposition, "score": score, "record": dict(record), "ended_at": ended_at}
+        if disposition in UNREACHED:
+            await self._update(call_id, **result)
+            return
+        calls = tables.calls.c
+        stays = sa.func.coalesce(calls.disposition, "").in_(UNREACHED)
+        statement = sa.update(tables.calls).where(calls.id == call_id, ~stays).values(result)
+        async with self._engine.begin() as connection:
+            changed = (await connection.execute(statement)).rowcount
+        if not changed:
+            await self.get(call_id)
 
     async def get(self, call_id: str) -> Call:
         found = await self._calls(sa.select(tables.calls).where(tables.calls.c.id == call_id))

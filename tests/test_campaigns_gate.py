@@ -58,7 +58,7 @@ async def test_an_answered_call_has_its_row_and_its_lead() -> None:
         (603, "Decline", "permission_denied", 403, "no_contact", "declined"),
         (480, "Temporarily Unavailable", "resource_exhausted", 429, "no_contact", "unanswered"),
         (404, "Not Found", "not_found", 404, "no_contact", "not_found"),
-        (503, "Service Unavailable", "failed_precondition", 412, "failed", "trunk_down"),
+        (503, "Service Unavailable", "failed_precondition", 412, "not_placed", "trunk_down"),
     ],
 )
 async def test_a_failed_call_is_closed_with_what_the_network_said(
@@ -128,7 +128,7 @@ async def test_a_cancelled_attempt_is_closed() -> None:
         with pytest.raises(asyncio.CancelledError):
             await attempt
     call = await calls.get("c1")
-    assert (call.disposition, call.record) == ("failed", {"outcome": "cancelled"})
+    assert (call.disposition, call.record) == ("not_placed", {"outcome": "cancelled"})
     assert fake.rooms == {}
 
 

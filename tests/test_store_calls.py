@@ -55,6 +55,25 @@ async def test_a_call_from_begin_to_finish(calls: Calls) -> None:
     assert call.record == {"answers": {"size": [20, 50]}}
 
 
+@pytest.mark.parametrize(
+    ("results", "stays"),
+    [
+        (("abandoned", "no_contact"), "no_contact"),
+        (("no_contact", "abandoned"), "no_contact"),
+        (("not_placed", "failed"), "not_placed"),
+        (("failed", "qualified"), "qualified"),
+    ],
+)
+async def test_what_the_network_said_outlives_what_the_bot_saw(
+    calls: Calls, results: tuple[str, ...], stays: str
+) -> None:
+    await calls.begin(new_call())
+    for at, disposition in enumerate(results):
+        await calls.finish("c1", disposition, 0, {"by": disposition}, float(at))
+    call = await calls.get("c1")
+    assert (call.disposition, call.record) == (stays, {"by": stays})
+
+
 async def test_begin_and_answered_keep_what_came_first(calls: Calls) -> None:
     await calls.begin(new_call())
     await calls.begin(new_call(created_at=999.0))
