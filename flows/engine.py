@@ -213,7 +213,7 @@ def _resumed(turn: Turn) -> None:
     """Another process goes on: what was being said is void, one short sentence, then the open question."""
     turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
     stage = turn.focus.stage
-    if stage in _ASKING:
+    if stage in _ASKING and not _too_long(turn):
         turn.add_line("resumed")
         repeat(turn)
 
