@@ -42,7 +42,7 @@ async def open_calls(url: str, *, migrated: bool = False) -> AsyncIterator[SqlCa
 
 
 def open_engine(url: str) -> AsyncEngine:
-    """An engine for `url`; the folder of a SQLite file is created."""
+    """An engine for `url`; a SQLite file and its folder are created."""
     try:
         parsed = sa.make_url(url)
         engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
@@ -52,18 +52,21 @@ def open_engine(url: str) -> AsyncEngine:
             "or postgresql+asyncpg://user@host/name with the extra `postgres` installed"
         ) from None
     if parsed.get_backend_name() == "sqlite":
-        _make_folder(parsed.database)
+        _make_file(parsed.database)
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 
 
-def _make_folder(database: str | None) -> None:
+def _make_file(database: str | None) -> None:
+    """Try the file before the driver does, whose thread for a connection that failed outlives the attempt."""
     if not database or database == ":memory:":
         return
+    path = Path(database)
     try:
-        Path(database).parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("ab").close()
     except OSError as wrong:
-        raise DatabaseUnusable(f"cannot create the folder for {database}: {wrong.strerror}") from None
+        raise DatabaseUnusable(f"cannot open the database {database}: {wrong.strerror}; choose another place") from None
 
 
 def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -179,7 +179,7 @@ async def test_rows_outlive_the_process(tmp_path: Path) -> None:
     [
         ("nonsense", "LEADLINE_DATABASE_URL"),
         ("oracle2+x://host/name", "LEADLINE_DATABASE_URL"),
-        ("sqlite+aiosqlite:////proc/nowhere/x.db", "cannot create the folder"),
+        ("sqlite+aiosqlite:////proc/nowhere/x.db", "cannot open the database"),
         ("sqlite+aiosqlite:////proc/x.db", "cannot open the database"),
     ],
 )
