@@ -1,6 +1,8 @@
 """Parts around the gateway die while it has calls: nobody is left in silence, and it works again by itself."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from bench.echo import EchoAgent
 from cli.stack import health
-from cli.stack.config import StackConfig
+from cli.stack.config import PartName, StackConfig
 from cli.stack.stack import Stack
 from sip.phone import CallFailed, Phone, PhoneCall, tone
 from tests.conftest import skip_unless_possible
@@ -37,6 +39,14 @@ async def me() -> AsyncIterator[Phone]:
     assert phone.errors == []
 
 
+def crash(edge: Stack, part: PartName) -> None:
+    """SIGKILL, and not started again."""
+    pid = edge.pid(part)
+    assert pid is not None
+    edge.stop(part)
+    os.kill(pid, signal.SIGKILL)
+
+
 async def provision(edge: Stack, room: str) -> None:
     async with server(edge.at) as lk:
         await number_leads_to(lk, room)
@@ -58,7 +68,7 @@ async def test_a_dead_server_ends_calls_within_ten_seconds_and_new_ones_get_503(
     await provision(edge, room)
     async with EchoAgent(edge.livekit_url, edge.api_key, edge.api_secret, rooms=(room,)):
         call = await me.call(OURS, (edge.sip_ip, edge.sip_port), wait=10)
-        edge.stop("livekit")
+        crash(edge, "livekit")
         await call.wait_ended(10)
         assert call.ended_by == "remote"
         await refused_with_503(me, edge)
@@ -75,7 +85,7 @@ async def test_redis_comes_back_empty_calls_go_on_and_new_ones_work(edge: Stack,
     await provision(edge, room)
     async with EchoAgent(edge.livekit_url, edge.api_key, edge.api_secret, rooms=(room,)):
         call = await me.call(OURS, (edge.sip_ip, edge.sip_port), wait=10)
-        edge.stop("redis")
+        crash(edge, "redis")
         await eventually(lambda: not edge.pid("redis"))
         await refused_with_503(me, edge)
         edge.start("redis")
