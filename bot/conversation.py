@@ -134,6 +134,11 @@ class Conversation:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(worker, _LAST_ACTS_S)
 
+    @property
+    def answered(self) -> bool:
+        """Whether the call was ever up."""
+        return self._clock.call is not None
+
     # -- signals
 
     async def _take(self, signal: Signal) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Final
 
 from bot.ear import Turn as Utterance
-from flows.model import Answer, OptOut, Say
+from campaigns.numbers import classify
+from flows.model import Answer, Direction, OptOut, Say
 from store.calls import NewCall, Turn, suppression_key
 from store.events import Events
 from store.writer import Writer
 from store.writes import AddTurn, Answered, Begin, Finish, KeepFlow, PutAnswers
 from store.writes import OptOut as StoreOptOut
+
+log = logging.getLogger("leadline.history")
 
 _LATEST_RESPONSE_MS: Final = 60_000  #: longer than this is no response time, it is another turn
 
@@ -19,8 +23,11 @@ _LATEST_RESPONSE_MS: Final = 60_000  #: longer than this is no response time, it
 class History:
     """Numbers the turns of one call. Never waits on the speech path, except for an opt-out."""
 
-    def __init__(self, call: NewCall, writer: Writer, events: Events, *, sip_call_id: str = "") -> None:
+    def __init__(
+        self, call: NewCall, writer: Writer, events: Events, *, sip_call_id: str = "", region: str = "US"
+    ) -> None:
         self.call = call
+        self._region = region
         self._sip_call_id = sip_call_id
         self._writer = writer
         self._events = events
@@ -87,10 +94,13 @@ class History:
 
     async def opt_out(self, effect: OptOut, at: float) -> None:
         """Store an opt-out now: it is kept before this returns, and so before the goodbye is spoken."""
-        number = self.call.callee if self.call.direction.value == "outbound" else self.call.caller
-        await self._writer.opt_out(
-            StoreOptOut(suppression_key(number), effect.scope, at, "call", self.call.id, effect.id)
-        )
+        theirs = self.call.callee if self.call.direction is Direction.OUTBOUND else self.call.caller
+        # A carrier may send the national form: kept so, the next dial to the E.164 number would not find it.
+        number = classify(theirs, self._region).e164 or suppression_key(theirs)
+        if not number:
+            log.warning("an opt-out came from a caller without a number: nothing to suppress")
+            return
+        await self._writer.opt_out(StoreOptOut(number, effect.scope, at, "call", self.call.id, effect.id))
         self._events.publish(self.call.id, "opt_out", at=at, scope=effect.scope)
 
     def finished(self, record: dict[str, object], disposition: str, score: int, at: float) -> None:

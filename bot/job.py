@@ -74,7 +74,8 @@ async def take_call(ctx: JobContext) -> None:
                 return
             call = known or _new_call(ctx, order, flow, arrived)
             async with writer_of(call.id) as writer:
-                history = History(call, writer, events, sip_call_id=arrived.attributes.get("sip.callID", ""))
+                sip_id = arrived.attributes.get("sip.callID", "")
+                history = History(call, writer, events, sip_call_id=sip_id, region=flow.locale.region)
                 await _converse(ctx, parts, flow, history, arrived, settings)
 
 
@@ -101,6 +102,8 @@ async def _converse(
         log.exception("the conversation broke")
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(parts.mouth.say(_APOLOGY), 8)
+    if call.direction is Direction.OUTBOUND and not conversation.answered:
+        return  # nobody was reached: how the network answered is the dialer's to record
     await _finish(ctx, parts, flow, conversation.state, history)
 
 

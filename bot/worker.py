@@ -13,8 +13,9 @@ from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 
 from bot.settings import BotSettings, LiveKitSettings
 from bot.speech import weights
-from store.database import migrate, open_engine
+from store.database import open_calls
 from store.settings import StoreSettings
+from store.writer import replay
 
 log = logging.getLogger("leadline.worker")
 
@@ -78,7 +79,7 @@ async def run() -> None:
     """
     settings, livekit = BotSettings(), LiveKitSettings()
     _check(settings, livekit)
-    await _migrate()
+    await _open_store()
     server = build(settings, livekit)
     server.on("worker_registered", lambda *_: sys.stdout.write("worker ready\n") and sys.stdout.flush())
     serving = asyncio.create_task(server.run(devmode=False), name="worker.run")
@@ -105,9 +106,9 @@ def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:
         raise WorkerUnusable("; ".join(problems))
 
 
-async def _migrate() -> None:
-    engine = open_engine(StoreSettings().database_url)
-    try:
-        await migrate(engine)
-    finally:
-        await engine.dispose()
+async def _open_store() -> None:
+    """Bring the database up to date, and store what dead processes left in their journals."""
+    settings = StoreSettings()
+    async with open_calls(settings.database_url) as calls:
+        if (done := await replay(settings.journal_dir, calls)) > 0:
+            log.info("stored %d writes that had waited in the journal", done)

@@ -1,0 +1,78 @@
+"""Response times over whole calls, one at a time or several at once, with the echo floor of the same run."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+
+from bench.edge import BOT_NUMBER, CALLER, Edge, edge, floor_ms
+from bench.figures import machine, summary, versions
+from bench.script import SHORT, Scripted, clips, hold
+from bot.speech.audio import Pcm
+from bot.speech.voice import LocalVoice, ShiftedVoice
+from sip.phone import CallFailed, Phone
+
+METHOD = (
+    "whole scripted calls to b2b-software at the phone's RTP: last loud packet sent to first loud packet received "
+    "(kernel receive times, -45 dBFS); floor: median of 20 echo round trips in the same run"
+)
+PACE = 1.08
+
+
+async def turns(edge_name: str, n: int) -> dict[str, object]:
+    """One call after the other until `n` turns are measured."""
+    spoken = clips(ShiftedVoice(LocalVoice(), PACE))
+    async with edge(edge_name) as where:
+        floor = await floor_ms(where)
+        done: list[Scripted] = []
+        async with Phone(user=CALLER) as phone:
+            while sum(len(call.response_ms) for call in done) < n and len(done) < n:
+                done.append(await _one(phone, where, CALLER, spoken))
+                await asyncio.sleep(0.5)
+        return _report(where, floor, done)
+
+
+async def together(edge_name: str, calls: int, rate: float = 4.0) -> dict[str, object]:
+    """`calls` at once, begun `rate` a second; goes through the whole script once."""
+    spoken = clips(ShiftedVoice(LocalVoice(), PACE))
+    async with edge(
+        edge_name, {"LEADLINE_BOT_CALLS_MAX": str(calls), "LEADLINE_BOT_IDLE_PROCESSES": str(calls)}
+    ) as where:
+        floor = await floor_ms(where)
+        await asyncio.sleep(2.0 + calls * 0.3)  # idle processes get ready
+        async with Phone(user=CALLER) as phone:
+
+            async def later(i: int) -> Scripted:
+                await asyncio.sleep(i / rate if rate else 0)
+                return await _one(phone, where, f"+120255501{40 + i:02d}", spoken)
+
+            done = await asyncio.gather(*(later(i) for i in range(calls)))
+        return _report(where, floor, done) | {"offered": calls, "answered": sum(call.answered for call in done)}
+
+
+async def _one(phone: Phone, where: Edge, caller: str, spoken: dict[str, Pcm]) -> Scripted:
+    try:
+        call = await phone.call(BOT_NUMBER, where.addr, from_user=caller, wait=30)
+    except (CallFailed, TimeoutError) as failed:
+        return Scripted(error=str(failed))
+    return await hold(call, spoken)
+
+
+def _report(where: Edge, floor: float, done: list[Scripted]) -> dict[str, object]:
+    timed = list(chain.from_iterable(call.response_ms for call in done))
+    everything = summary([ms for _, ms in timed])
+    return {
+        "edge": where.name,
+        "n": len(timed),
+        "floor_ms": round(floor),
+        "response_ms": everything,
+        "over_floor_ms": {key: everything[key] - round(floor) for key in ("p50", "p95") if key in everything},
+        "short_ms": summary([ms for text, ms in timed if text in SHORT]),
+        "greeting_ms": summary([call.greeting_ms for call in done if call.greeting_ms is not None]),
+        "missed": sum(call.missed for call in done),
+        "lost_packets": sum(call.lost for call in done),
+        "errors": [call.error for call in done if call.error],
+        "method": METHOD,
+        "machine": machine(),
+        "versions": versions(),
+    }
