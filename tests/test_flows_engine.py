@@ -276,7 +276,7 @@ def test_a_lookup_fills_what_is_not_asked_any_more() -> None:
 def test_what_is_known_of_a_number_is_confirmed_not_asked() -> None:
     text = BODY.replace("    type: phone", "    type: phone\n    prefill: lead.phone", 1)
     flow = parse_flow(text, "known.yaml")
-    state, effects = run(
+    _, effects = run(
         flow,
         heard("yes"),
         heard("300"),

@@ -1,0 +1,1 @@
+"""Simulated callers and their score: what `leadline eval` runs. Nothing else imports from here."""
