@@ -12,6 +12,7 @@ from flows.hear.words import plain, readings
 _PLACES = (("first", "one", "1", "former"), ("second", "two", "2"), ("third", "three", "3"), ("fourth", "four", "4"), ("fifth", "five", "5"), ("sixth", "six", "6"), ("seventh", "seven", "7"), ("eighth", "eight", "8"))  # fmt: skip
 _NEAR_ENOUGH = 0.82
 _DENIED = re.compile(r"\b(?:not|isn't|don't|neither|never|without|no)\b[\w\s']{0,20}$")
+_ASKS = re.compile(r"^\W*(?:what|which|can you|could you|sorry what)\b")
 _NONE = re.compile(r"\b(?:neither|none of|not any|something else|both|all of (?:them|the above)|either)\b")
 
 
@@ -28,7 +29,7 @@ def choice(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
             return Hearing(key, 0.95, ends)
         if len(named) > 1:
             break
-    if len(named) > 1 or _NONE.search(plain(text)):
+    if len(named) > 1 or _NONE.search(plain(text)) or _ASKS.search(plain(text)):
         return _longest(named)
     return _placed(text, list(choices)) or _near(text, choices)
 

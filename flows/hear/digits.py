@@ -27,12 +27,15 @@ class Run:
     span: tuple[int, int]
 
 
-def runs(part: Sequence[Word]) -> list[Run]:
-    """Return every row of digits in `part`; pauses, dashes and brackets do not end a row."""
+def runs(part: Sequence[Word], split: bool = False) -> list[Run]:
+    """Return every row of digits in `part`; pauses, dashes and brackets do not end a row.
+
+    `split` reads "twenty seven" as 20 and 7, as in "plus forty four, twenty, seven nine four six", instead of 27.
+    """
     found: list[Run] = []
     digits, first, last, at = "", 0, 0, 0
     while at < len(part):
-        piece, end = _piece(part, at, bool(digits))
+        piece, end = _piece(part, at, len(digits), split)
         if piece:
             first = first if digits else at
             digits, last, at = digits + piece, end, end
@@ -57,18 +60,24 @@ def _text(part: Sequence[Word], at: int) -> str:
     return part[at].text if 0 <= at < len(part) else ""
 
 
-def _piece(part: Sequence[Word], at: int, inside: bool) -> tuple[str, int]:
-    """Return the digits said at `at` and where they end; "" when the word is no digit."""
+def _piece(part: Sequence[Word], at: int, before: int, split: bool) -> tuple[str, int]:
+    """Return the digits said at `at` and where they end; "" when the word is no digit.
+
+    `before` is how many digits the row has so far.
+    """
+    inside = before > 0
     word = part[at].text
     if word[0].isdigit():
         return re.sub(r"\D", "", word), at + 1
     if word in _REPEAT:
         once, end = _single(part, at + 1)
         return (once * _REPEAT[word], end) if len(once) == 1 else ("", at)
-    if word in _SOUNDS_LIKE and inside and _single(part, at + 1)[0]:
+    if word in _SOUNDS_LIKE and inside and (_single(part, at + 1)[0] or (before > 3 and at + 1 == len(part))):
         return _SOUNDS_LIKE[word], at + 1
     if word in ("oh", "o") and not inside and not _single(part, at + 1)[0] and _text(part, at + 1) not in _REPEAT:
         return "", at  # "oh, it's …"
+    if split and before > 1 and word in TENS:
+        return str(TENS[word]), at + 1
     once, end = _single(part, at)
     if once and _text(part, end) == "hundred":
         return once + "00", end + 1
@@ -112,11 +121,20 @@ def phone(text: str, region: str = "US") -> Hearing:
     """
     before_extension = re.split(r"\b(?:extension|ext)\b", text, maxsplit=1, flags=re.IGNORECASE)[0]
     for part in readings(before_extension):
-        for run in sorted(runs(part), key=lambda run: -len(run.digits)):
+        found = runs(part)
+        for run in (*sorted(found, key=lambda run: -len(run.digits)), *_joined(found), *runs(part, split=True)):
             number, certainty = _e164(run, region)
             if number:
                 return Hearing(number, certainty, run.span)
     return NOTHING
+
+
+def _joined(found: Sequence[Run]) -> list[Run]:
+    """Join rows with words between them: "six one seven, that's five five five, oh one one oh"."""
+    if len(found) < 2:
+        return []
+    ends = (found[0].span[0], found[-1].span[1])
+    return [Run("".join(run.digits for run in found), found[0].plus, ends)]
 
 
 def _e164(run: Run, region: str) -> tuple[str | None, float]:
@@ -126,6 +144,8 @@ def _e164(run: Run, region: str) -> tuple[str | None, float]:
         full = "44" + full[3:] if full.startswith("440") else full
         if full.startswith("1"):
             return ("+" + full, 0.95) if _north_american(full[1:]) else (None, 0.0)
+        if full.startswith("44") and len(full) not in (11, 12):
+            return None, 0.0
         return ("+" + full, 0.9) if 8 <= len(full) <= 15 and full[0] != "0" else (None, 0.0)
     if said.startswith("011") and len(said) > 11 and home == "US":
         return "+" + said[3:], 0.85

@@ -20,7 +20,7 @@ _STOPS = frozenset({
     "ok", "use", "try", "would", "be", "so", "send", "well", "my", "the", "just", "then", "right", "please", "say", "alright", "on", "think",
     "mine", "was", "'s", "best", "one", "reach", "ready", "here", "goes", "go",
 })  # fmt: skip
-_SKIP = frozenset({",", ":", ";", "—", "like", "then", "and", "symbol", "sign", "letter", "number", "lowercase", "the"})
+_SKIP = frozenset({",", ":", ";", "—", "like", "then", "and", "symbol", "sign", "letter", "number", "lowercase"})
 _PHRASES = ((("under", "score"), "_"), (("full", "stop"), "."), (("g", "mail"), "gmail"), (("hot", "mail"), "hotmail"), (("out", "look"), "outlook"),
             (("i", "cloud"), "icloud"), (("eye", "cloud"), "icloud"), (("proton", "mail"), "protonmail"), (("co", ".", "uk"), "co.uk"))  # fmt: skip
 _ENDINGS = frozenset(
@@ -136,6 +136,10 @@ def _piece(part: Sequence[Word], at: int) -> tuple[str | None, int]:
     for phrase, joined in _PHRASES:
         if tuple(item.text for item in part[at : at + len(phrase)]) == phrase:
             return joined, at + len(phrase)
+    if word == "-" and _spelled_dash(part, at):
+        return "", at + 1
+    if word == "oh" and _beside_letters(part, at, both=True):
+        return "o", at + 1
     if word in _MARKS:
         return _MARKS[word], at + 1
     if word in _SKIP:
@@ -169,7 +173,17 @@ def _number(part: Sequence[Word], at: int) -> tuple[str, int]:
     return ("0", at + 1) if word == "oh" else ("", at)
 
 
-def _beside_letters(part: Sequence[Word], at: int) -> bool:
+def _is_letter(word: str) -> bool:
+    return (len(word) == 1 and word.isalpha()) or word == "oh" or word in NATO or word in LETTER_NAMES
+
+
+def _spelled_dash(part: Sequence[Word], at: int) -> bool:
+    """Tell the dashes a recogniser writes between letters ("S-A-R-A-H") from one that was said."""
+    return 0 < at < len(part) - 1 and len(part[at - 1].text) == len(part[at + 1].text) == 1
+
+
+def _beside_letters(part: Sequence[Word], at: int, both: bool = False) -> bool:
     """Tell whether a NATO word or letter name stands in a spelling rather than for itself ("mike at acme dot com")."""
     near = [part[k].text for k in (at - 1, at + 1) if 0 <= k < len(part)]
-    return any((len(word) == 1 and word.isalpha()) or word in NATO or word in LETTER_NAMES for word in near)
+    found = [_is_letter(word) for word in near]
+    return len(found) == 2 and all(found) if both else any(found)

@@ -12,7 +12,7 @@ _PER = r"(?:a|an|per|each|every|/|the|by the)"
 #: Pattern, period reported, factor to that period.
 _PERIODS: tuple[tuple[re.Pattern[str], str, float], ...] = (
     (re.compile(rf"{_PER} ?(?:month|mo|calendar month)\b|\bmonthly\b|\bp\.?c\.?m\b|\bmonth on month\b|\bin a month\b"), "month", 1),
-    (re.compile(rf"{_PER} ?quarter\b|\bquarterly\b"), "year", 4),
+    (re.compile(rf"{_PER} ?quarter\b(?! (?:of|million))|\bquarterly\b"), "year", 4),
     (re.compile(rf"{_PER} ?(?:week|wk)\b|\bweekly\b"), "year", 52),
     (re.compile(rf"{_PER} ?(?:year|yr|annum)\b|\byearly\b|\bannually\b|\bannual\b|\bp\.?a\b|\bthis year\b|\bfor the year\b|\bnext year\b|\ba financial year\b"), "year", 1),
 )  # fmt: skip
@@ -20,7 +20,7 @@ _UNITS = re.compile(
     r"[$£€]|\b(?:dollars?|bucks|pounds?|quid|euros?|usd|gbp|eur|grand|k|thousand|million|hundred|budget)\b|\d,\d{3}"
 )
 _NOT_MONEY = re.compile(
-    r"^(?:people|users|seats|employees|staff|years?|months?|weeks?|days?|percent|%|o'clock|of us|locations|licen[cs]es|of them)\b"
+    r"^(?:figures?|people|users|seats|employees|staff|years?|months?|weeks?|days?|percent|%|o'clock|of us|locations|licen[cs]es|of them)\b"
 )
 _NOTHING = re.compile(r"\b(?:nothing|zero|nought|free|not a penny|not a cent)\b")
 

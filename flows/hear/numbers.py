@@ -84,7 +84,7 @@ def _vague(part: Sequence[Word], at: int) -> Number | None:
         return _fraction(part, at, here, 0.5 if word == "half" else 0.25)
     if word == "dozen":
         return Number(12, 12, at, here + 1)
-    if here > at and word in ("hundred", "thousand", "million", "billion"):
+    if here > at and word in ("hundred", "thousand", "grand", "million", "billion"):
         return _compound(part, at, here + 1, SCALES[word])
     return None
 

@@ -147,6 +147,8 @@ def company(text: str) -> Hearing:
             "sorry",
             "no",
             "rather",
+            "i'd",
+            "i'll",
             "do",
             "is",
             "are",

@@ -21,6 +21,8 @@ class Range:
     span: tuple[int, int]
 
 
+#: Certainty of a number left open by its words, as by "a few".
+VAGUE = 0.8
 _JOINS = frozenset(
     {
         "to",
@@ -137,7 +139,7 @@ def _after(part: Sequence[Word], at: int, phrases: Sequence[str]) -> bool:
 
 
 def _single(part: Sequence[Word], number: Number) -> Range:
-    low, high, certainty = number.low, number.high, 0.8 if number.vague else 1.0
+    low, high, certainty = number.low, number.high, VAGUE if number.vague else 1.0
     ends = span(part[number.first : number.end]) or (0, 0)
     if _before(part, number.first, _NEAR):
         return Range(low, high, 0.85, ends)
@@ -186,7 +188,7 @@ _NOT_A_COUNT = frozenset(
     }
 )
 _IDIOMS = re.compile(
-    r"\b(?:one (?:second|sec|moment|minute|thing|more time|of (?:the|my|our|your))|no one|any ?one|someone|everyone|this one|that one|which one|the one|a second|two seconds|a couple (?:of )?(?:seconds|minutes)|a hundred percent|one hundred percent|for one)\b"
+    r"\b(?:one (?:second|sec|moment|minute|thing|more time|of (?:the|my|our|your))|quite a few|no one|any ?one|someone|everyone|this one|that one|which one|the one|a second|two seconds|a couple (?:of )?(?:seconds|minutes)|a hundred percent|one hundred percent|for one)\b"
 )
 
 

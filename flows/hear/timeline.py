@@ -9,7 +9,7 @@ from datetime import date
 from flows.hear.calendar_day import MONTHS, day
 from flows.hear.date_time import local_time
 from flows.hear.heard import NOTHING, Hearing
-from flows.hear.ranges import ranges
+from flows.hear.ranges import VAGUE, ranges
 from flows.hear.words import Words, plain, readings
 
 _NONE = re.compile(
@@ -19,7 +19,7 @@ _NONE = re.compile(
     r"haven't (?:decided|thought|figured|planned|worked)|not sure(?: yet)?|too early to (?:say|tell)|undecided|hard to say|don't know(?: yet)?|not decided|up in the air|to be (?:decided|determined)|tbd|just (?:doing|starting) (?:some |our |my )?research|open ended|open-ended)"
 )  # fmt: skip
 _ASAP = re.compile(
-    r"\b(?:asap|a\.?s\.?a\.?p|as soon as (?:possible|we can|you can|i can|humanly)|right away|straight ?away|immediately|urgent(?:ly)?|right now|now|today|tomorrow|tonight|yesterday|this week|next week|this month|"
+    r"\b(?:asap|a\.?s\.?a\.?p|as soon as (?:possible|we can|you can|i can|humanly)|right away|straight ?away|immediately|urgent(?:ly)?|right now|(?<!from )now|today|tomorrow|tonight|yesterday|this week|next week|this month|"
     r"the sooner the better|sooner the better|soonest|as quick(?:ly)? as|as fast as|in (?:the )?(?:next|coming) (?:few |couple of |several )?(?:days|weeks)|(?:few|couple of|couple) (?:of )?(?:days|weeks)|within (?:the|a) (?:week|fortnight|month)|inside (?:a|the|of a) month|"
     r"straight off|pronto|at once|end of (?:the|this) (?:week|month)|immediate|ready to (?:go|start)|in a (?:hurry|rush)|no time to (?:lose|waste)|in a (?:week|fortnight)|a (?:week|fortnight) or (?:so|two)|(?:in|within) days|quickly)\b(?! until)"
 )
@@ -112,10 +112,10 @@ def _band_in(said: str, part: Words, today: date | None, offset: int) -> Hearing
         unsure = re.match(r"not sure|don't know|hard to say|too early", denied.group())
         return Hearing("none", 0.6 if unsure else 0.85, _moved(denied, offset))
     for pattern, value, certainty in (
+        (_ASAP, "asap", 0.9),
         (_HALF, "3-6m", 0.7),
         (_SOONISH, "1-3m", 0.8),
         (_LATE, "6m+", 0.85),
-        (_ASAP, "asap", 0.9),
     ):
         found = pattern.search(said)
         if found and not re.search(r"\bnot\b[\w\s']{0,12}$", said[: found.start()]):
@@ -150,6 +150,8 @@ def _stretch(part: Words) -> _When | None:
         if unit not in _LENGTH:
             continue
         far = said.low * 1.01 if said.high is None else said.high
+        if said.certainty == VAGUE:
+            far = said.low  # "a few weeks" is soon, whatever "few" is
         if said.high is None and said.low in (3, 6):
             far = said.low + 0.5
         return _When(far * _LENGTH[unit], (said.span[0], after[0].end), 0.9)
