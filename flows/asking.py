@@ -8,7 +8,7 @@ from typing import Final
 from flows.closing import end, finish, hand_over
 from flows.flow import CALLBACK, Slot
 from flows.model import Answer, Confirm, Expect, Keypad, Value
-from flows.path import current, needs_yes, rule_due
+from flows.path import current, needs_yes, rule_due, scope
 from flows.readback import line, say_value
 from flows.state import Focus
 from flows.turn import Turn
@@ -24,7 +24,8 @@ _CONFIRM_NO_INPUT_S: Final = 4.0
 
 def go_on(turn: Turn) -> None:
     """Do what comes next: a rule, the next question, a read-back, or the end."""
-    at = rule_due(turn.flow, turn.state)
+    seen = scope(turn.flow, turn.state)
+    at = rule_due(turn.flow, turn.state, seen)
     if at is not None:
         rule = turn.flow.rules[at]
         notes = turn.state.notes
@@ -36,7 +37,7 @@ def go_on(turn: Turn) -> None:
         else:
             open_callback(turn)
         return
-    slot = current(turn.flow, turn.state)
+    slot = current(turn.flow, turn.state, seen)
     if slot is None:
         finish(turn)
     else:
@@ -45,14 +46,13 @@ def go_on(turn: Turn) -> None:
 
 def open_slot(turn: Turn, slot: Slot) -> None:
     """Turn to a slot: ask for it, or read its unconfirmed answer back."""
-    if turn.focus.slot != slot.name:
-        turn.refocus(Focus("ask", slot.name))
+    focus = turn.focus if turn.focus.slot == slot.name else Focus("ask", slot.name)
     answer = turn.state.answers.get(slot.name)
     if answer is not None and needs_yes(slot, answer):
-        turn.refocus(replace(turn.focus, stage="confirm", misses=0, silences=0))
+        turn.refocus(replace(focus, stage="confirm", misses=0, silences=0))
         _confirm(turn, slot, answer)
     else:
-        turn.refocus(replace(turn.focus, stage="ask"))
+        turn.refocus(focus if focus.stage == "ask" else replace(focus, stage="ask"))
         ask(turn, slot)
 
 

@@ -113,7 +113,8 @@ def _heard(turn: Turn, event: Heard) -> None:
         return
     if turn.focus.stage not in _ASKING or _too_long(turn):
         return
-    turn.refocus(replace(turn.focus, silences=0))
+    if turn.focus.silences:
+        turn.refocus(replace(turn.focus, silences=0))
     if not text:
         miss(turn)
         return
@@ -186,7 +187,8 @@ def _pressed(turn: Turn, event: Pressed) -> None:
         return
     if _too_long(turn):
         return
-    turn.refocus(replace(turn.focus, silences=0))
+    if turn.focus.silences:
+        turn.refocus(replace(turn.focus, silences=0))
     match _command(turn, event.digits, outbound):
         case "repeat":
             repeat(turn)

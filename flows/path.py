@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from flows.expressions import Scope, true
-from flows.flow import FINISH, Flow, Rule, Slot
+from flows.flow import FINISH, Flow, Slot
 from flows.model import Answer, Confirm, Mode, Value
 from flows.state import State
 
@@ -42,9 +42,9 @@ def scope(flow: Flow, state: State, value: Value | None = None) -> Scope:
     return Scope(values, state.context.facts, state.context.lead, value)
 
 
-def current(flow: Flow, state: State) -> Slot | None:
+def current(flow: Flow, state: State, seen: Scope | None = None) -> Slot | None:
     """Return the first slot on the way that is not settled: not filled, or filled and not confirmed."""
-    seen = scope(flow, state)
+    seen = seen or scope(flow, state)
     at, end = 0, len(flow.slots)
     while at < end:
         slot = flow.slots[at]
@@ -56,15 +56,10 @@ def current(flow: Flow, state: State) -> Slot | None:
     return None
 
 
-def rule_due(flow: Flow, state: State) -> int | None:
+def rule_due(flow: Flow, state: State, seen: Scope) -> int | None:
     """Return the position of the first rule that holds and has not acted yet."""
-    seen = scope(flow, state)
     fired = state.notes.fired
-    return next((at for at, rule in enumerate(flow.rules) if at not in fired and _holds(rule, seen)), None)
-
-
-def _holds(rule: Rule, seen: Scope) -> bool:
-    return true(rule.when, seen)
+    return next((at for at, rule in enumerate(flow.rules) if at not in fired and true(rule.when, seen)), None)
 
 
 def _after(flow: Flow, at: int, seen: Scope) -> int:

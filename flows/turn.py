@@ -28,6 +28,10 @@ class Turn:
         self.at = at
         self.effects: list[Effect] = []
         self.lead_in: list[str] = []
+        # Counted here and written into the state once, by `done`: copies cost more than all else in a step.
+        self._ids = state.counts.effects
+        self._prompts = state.counts.prompts
+        self._recent = state.recent
 
     # -- state
 
@@ -95,9 +99,8 @@ class Turn:
 
     def act(self, effect: Callable[[str], Effect]) -> None:
         """Add an effect, made with the next id."""
-        counts = self.state.counts
-        self.effects.append(effect(f"e{counts.effects}"))
-        self.state = replace(self.state, counts=replace(counts, effects=counts.effects + 1))
+        self.effects.append(effect(f"e{self._ids}"))
+        self._ids += 1
 
     def say(self, text: str, kind: Kind = "ask", slot: str | None = None, barge_in: BargeIn = BargeIn.STOP) -> None:
         """Speak what waits in `lead_in` and `text`, without a sentence that the last two prompts both had."""
@@ -108,9 +111,8 @@ class Turn:
         kept = [part for part in dict.fromkeys(parts) if not self._said_twice(part)] or [self._listening()]
         words = " ".join(part[:1].upper() + part[1:] for part in kept)
         self.act(lambda id_: Say(id_, words, barge_in, kind, slot))
-        counts = self.state.counts
-        recent = (*self.state.recent[-1:], tuple(kept))
-        self.state = replace(self.state, counts=replace(counts, prompts=counts.prompts + 1), recent=recent)
+        self._prompts += 1
+        self._recent = (*self._recent[-1:], tuple(kept))
 
     def listen(self, expect: Expect, keypad: Keypad, no_input_s: float) -> None:
         """Expect the caller."""
@@ -132,12 +134,18 @@ class Turn:
 
     def done(self) -> tuple[State, tuple[Effect, ...]]:
         """Return the step's result. New words replace those that were still to be said."""
+        if not self.effects:
+            return self.state, ()
         pending = self.state.pending
         if any(isinstance(effect, Say | Listen) for effect in self.effects):
             pending = unsaid(pending)
-        if self.effects:
-            self.state = replace(self.state, pending=(*pending, *self.effects))
-        return self.state, tuple(self.effects)
+        state = replace(
+            self.state,
+            pending=(*pending, *self.effects),
+            counts=replace(self.state.counts, effects=self._ids, prompts=self._prompts),
+            recent=self._recent,
+        )
+        return state, tuple(self.effects)
 
     def _disclose_again(self, kind: Kind) -> None:
         state = self.state
@@ -147,8 +155,7 @@ class Turn:
             self.disclose()
 
     def _said_twice(self, sentence: str) -> bool:
-        recent = self.state.recent
-        return len(recent) == 2 and all(sentence in prompt for prompt in recent)
+        return len(self._recent) == 2 and sentence in self._recent[0] and sentence in self._recent[1]
 
     def _listening(self) -> str:
         texts = self.flow.script.lines["listening"]
