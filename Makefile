@@ -7,16 +7,16 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
-# uv is used where it is; where it is not, pip brings one into a directory of our own.
-UV = $(shell command -v uv || echo .uv/bin/uv)
-RUN = $(UV) run --no-sync
+# uv is used where it is; where it is not, pip brings one into a directory of our own, looked at last.
+export PATH := $(PATH):$(CURDIR)/.uv/bin
+RUN = uv run --no-sync
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: uv ## Phone the bot and watch the call; ARGS=--stay keeps it up, ARGS="--json FILE" writes it down
 	@echo "Python packages (about 300 MB, the first time only)"
-	@$(UV) sync --locked --no-dev --inexact --python $(PYTHON)
+	@uv sync --locked --no-dev --inexact --python $(PYTHON)
 	@$(RUN) leadline demo $(ARGS)
 
 test: environment packages server lint ## Check everything: style, types, imports, tests, calls over SIP
@@ -45,13 +45,13 @@ clean: ## Remove what was made here: the environment, run directories, caches of
 uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python 3.11 or later is needed, $(PYTHON) is $$($(PYTHON) --version 2>&1); try make PYTHON=python3.11"; exit 1; }
-	@command -v uv >/dev/null || test -x .uv/bin/uv || { \
+	@command -v uv >/dev/null || { \
 	  echo "uv, which installs the locked packages (about 20 MB)"; \
 	  $(PYTHON) -m venv .uv && .uv/bin/pip install --quiet 'uv>=0.9' \
 	  || { rm -rf .uv; echo "uv could not be installed: get it from https://docs.astral.sh/uv and run make again"; exit 1; }; }
 
 environment: uv
-	@$(UV) sync --locked --quiet --python $(PYTHON)
+	@uv sync --locked --quiet --python $(PYTHON)
 
 # Debian packages: sipp phones the gateway as an independent peer; Redis only where no wheel brings it.
 packages: environment
