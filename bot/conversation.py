@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -68,6 +68,7 @@ class Body:
     keys: Keys
     hands: Hands
     history: History
+    now: Callable[[], float] = time.time  #: Unix seconds
 
 
 @dataclass(slots=True)
@@ -123,11 +124,11 @@ class Conversation:
         try:
             while not self._over.is_set():
                 deadline = self._clock.next(self._body.keys.deadline)
-                wait = _TICK_S if deadline is None else min(_TICK_S, deadline - time.time())
+                wait = _TICK_S if deadline is None else min(_TICK_S, deadline - self._body.now())
                 signal = await self._body.inbox.next(wait)
                 if signal is not None:
                     await self._take(signal)
-                self._check_deadlines(time.time())
+                self._check_deadlines(self._body.now())
         finally:
             self._silence()
             self._batches.put_nowait(None)
@@ -206,10 +207,12 @@ class Conversation:
         self._happen(event, reply_to=turn.ended_at)
 
     def _on_key(self, key: str, at: float) -> None:
+        entry = self._body.keys.press(key, at)
+        if entry is None and self._body.keys.deadline is None:
+            return  # a key that means nothing here: it must not silence the question, nor stop the clock
         self._clock.no_input = None
         if (saying := self._floor.saying) is not None and saying.barge_in is not BargeIn.NONE:
             self._silence()  # typed digits interrupt the prompt
-        entry = self._body.keys.press(key, at)
         if entry is not None:
             self._enter(entry, at)
 
@@ -287,18 +290,18 @@ class Conversation:
             case End(id=id_):
                 await asyncio.sleep(0 if self._over.is_set() else _LAST_WORDS_S)
                 self._over.set()
-                self._body.inbox.put(Reported(Done(time.time(), id_)))
+                self._body.inbox.put(Reported(Done(self._body.now(), id_)))
             case OptOut(id=id_):
-                await self._body.history.opt_out(effect, time.time())
-                self._body.inbox.put(Reported(Done(time.time(), id_)))
+                await self._body.history.opt_out(effect, self._body.now())
+                self._body.inbox.put(Reported(Done(self._body.now(), id_)))
             case Transfer() | Lookup() | Callback() | Record():
                 self._body.inbox.put(Reported(await self._body.hands.do(effect)))
 
     async def _speak(self, batch: Batch, effect: Say | Listen) -> None:
         if isinstance(effect, Listen):
-            self._rearm_no_input(time.time())
+            self._rearm_no_input(self._body.now())
             return
-        began_at = time.time()
+        began_at = self._body.now()
         self._floor.saying = effect
         self._body.history.speaking(effect, began_at)
         spoken = await self._body.mouth.say(effect.text)
@@ -306,7 +309,7 @@ class Conversation:
         at = spoken.began_at if spoken.began_at is not None else began_at
         self._body.history.said(effect, spoken.text, at, finished=spoken.finished, answered_to=batch.reply_to)
         batch.reply_to = None
-        now = time.time()
+        now = self._body.now()
         event = Done(now, effect.id) if spoken.finished else Interrupted(now, effect.id, spoken.text)
         self._body.inbox.put(Reported(event))
         held, self._floor.held = self._floor.held, []

@@ -1,0 +1,259 @@
+"""The shell around the engine: signals in, effects carried out, nothing decided, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.conversation import Body, Conversation
+from bot.ear import Ear, Turn
+from bot.hands import Hands, TransferRefused
+from bot.history import History
+from bot.inbox import Gone, Inbox, Key, Onset, Up
+from bot.keys import Keys
+from bot.mouth import Mouth
+from bot.rehearsal import MemorySpeaker, OnTheSpot, ScriptedRecogniser, ScriptedVoice
+from bot.speech.vad import VoiceActivity, builtin
+from bot.studio import PromptCache, Studio
+from flows.engine import begin, record
+from flows.flow import Flow
+from flows.model import Direction
+from store.calls import NewCall
+from store.events import MemoryEvents
+from store.flowfiles import load_flow
+from store.memory_calls import MemoryCalls
+from store.writer import Writer
+
+AT = 1_795_000_000.0
+CALLER = "+12025550142"
+
+
+class FrozenClock:
+    """Time that moves when told."""
+
+    def __init__(self) -> None:
+        self.at = AT
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@dataclass
+class Scene:
+    """One conversation with everything around it in memory."""
+
+    inbox: Inbox
+    speaker: MemorySpeaker
+    mouth: Mouth
+    calls: MemoryCalls
+    history: History
+    conversation: Conversation
+    flow: Flow
+    running: asyncio.Task[None]
+    clock: FrozenClock
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time go by, and the conversation notice."""
+        self.clock.at += seconds
+        self.inbox.put(Key(self.clock.at, "A"))  # a key that means nothing wakes it
+        await self.turns()
+
+    async def turns(self, n: int = 200) -> None:
+        """Let everybody work, without sound being heard."""
+        for _ in range(n):
+            await asyncio.sleep(0)
+
+    async def hear_out(self) -> None:
+        """Let the bot speak until it has nothing more to say."""
+        for _ in range(8):
+            await self.turns()
+            await self.speaker.play_out()
+
+    async def says(self, text: str, voiced_s: float = 1.0) -> None:
+        self.inbox.put(Onset(AT))
+        await self.turns()
+        self.inbox.put(Turn(text, 0.95, AT, AT + voiced_s, AT + voiced_s + 0.2, voiced_s))
+        await self.turns()
+
+    async def words(self) -> list[tuple[str, str, bool]]:
+        await self.history.flush()
+        return [(t.who, t.text, t.interrupted) for t in await self.calls.turns("c1")]
+
+
+@asynccontextmanager
+async def scene(tmp_path: Path, flow_name: str = "b2b-software") -> AsyncIterator[Scene]:
+    flow = load_flow(flow_name)
+    calls, clock = MemoryCalls(), FrozenClock()
+    async with Writer(calls, tmp_path / "journal.jsonl") as writer:
+        call = NewCall("c1", Direction.INBOUND, flow.name, flow.hash, "room", CALLER, "+12025550100", AT)
+        history = History(call, writer, MemoryEvents(lambda: AT))
+        history.begun(flow.body)
+        inbox, speaker = Inbox(), MemorySpeaker()
+        mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()))
+        ear = Ear(inbox, ScriptedRecogniser([""]), VoiceActivity(builtin()), OnTheSpot(), lambda _e, _t: 0.2)
+        body = Body(inbox, ear, mouth, Keys(), Hands(refuse), history, clock)
+        state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts={"caller": CALLER}, lead={})
+        conversation = Conversation(flow, state, body, call_max_s=600)
+        running = asyncio.create_task(conversation.run())
+        found = Scene(inbox, speaker, mouth, calls, history, conversation, flow, running, clock)
+        inbox.put(Up(AT))
+        await found.turns()
+        try:
+            yield found
+        finally:
+            inbox.put(Gone(AT, "test over"))
+            await asyncio.wait_for(running, 5)
+
+
+async def refuse(_to: str) -> None:
+    raise TransferRefused("nobody")
+
+
+async def test_the_greeting_is_spoken_when_the_call_is_up(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        who, text, interrupted = (await call.words())[0]
+        assert (who, interrupted) == ("bot", False)
+        assert "Example Software" in text
+
+
+async def test_an_answer_moves_the_conversation_on(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Yeah, sure.")
+        await call.hear_out()
+        await call.says("About fifty people.")
+        await call.hear_out()
+        answers = {answer.slot: answer.value for answer in await call.calls.answers("c1")}
+        assert answers == {"good_time": "yes", "company_size": (50, 50)}
+
+
+async def test_words_over_a_question_stop_it_and_count(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Sure.")
+        call.speaker.play(0.3)
+        await call.turns()
+        assert call.mouth.speaking
+        await call.says("Fifty people.")
+        await call.hear_out()
+        words = await call.words()
+        cut = [text for who, text, interrupted in words if who == "bot" and interrupted]
+        assert len(cut) == 1
+        assert "company_size" in call.conversation.state.answers
+
+
+async def test_a_backchannel_pauses_and_resumes_the_question(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Sure.")
+        call.speaker.play(0.3)
+        call.inbox.put(Onset(AT))
+        await call.turns()
+        assert call.mouth.paused
+        await call.says("Mm-hmm.", voiced_s=0.4)
+        assert not call.mouth.paused
+        await call.hear_out()
+        assert not any(interrupted for _, _, interrupted in await call.words())
+
+
+async def test_words_over_the_disclosure_are_kept_until_its_end(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        call.speaker.play(0.2)
+        await call.turns()
+        await call.says("Yes, go ahead.")
+        assert not call.mouth.paused
+        assert call.conversation.state.answers == {}
+        await call.hear_out()
+        assert "good_time" in call.conversation.state.answers
+        words = await call.words()
+        assert next(interrupted for who, _, interrupted in words if who == "bot") is False
+
+
+async def test_an_opt_out_is_stored_before_the_goodbye_is_spoken(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Please take me off your list.")
+        assert await call.calls.is_suppressed(CALLER)
+        assert call.mouth.speaking  # the goodbye has only begun
+        await call.hear_out()
+        assert call.conversation.state.disposition == "opted_out"
+
+
+async def test_an_opt_out_counts_when_the_caller_hangs_up_in_the_same_breath(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        call.inbox.put(Turn("Take me off your list.", 0.9, AT, AT + 1, AT + 1.2, 1.0))
+        call.inbox.put(Gone(AT + 1.3, "hung up"))
+        await asyncio.wait_for(call.running, 5)
+        assert await call.calls.is_suppressed(CALLER)
+        assert record(call.flow, call.conversation.state)["disposition"] == "opted_out"
+
+
+async def test_keys_interrupt_and_answer(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        call.inbox.put(Key(AT, "1"))
+        await call.turns()
+        call.speaker.play(0.2)
+        await call.turns()
+        assert call.mouth.speaking  # the next question
+        for key in "95#":
+            call.inbox.put(Key(AT, key))
+        await call.hear_out()
+        answers = call.conversation.state.answers
+        assert (answers["good_time"].value, answers["company_size"].value) == ("yes", (95, 95))
+        assert answers["company_size"].mode == "keypad"
+
+
+async def test_noise_changes_nothing(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        before = await call.words()
+        await call.says("", voiced_s=0.1)
+        await call.hear_out()
+        assert await call.words() == before
+
+
+async def test_hanging_up_ends_the_conversation_at_once(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        call.inbox.put(Gone(AT, "hung up"))
+        await asyncio.wait_for(call.running, 5)
+        assert call.conversation.state.disposition == "abandoned"
+        assert not call.mouth.speaking
+
+
+async def test_silence_is_asked_about_then_the_keypad_is_offered_then_the_call_ends(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        for _ in range(6):
+            if call.running.done():
+                break
+            await call.pass_time(10)
+            await call.hear_out()
+        assert call.conversation.state.disposition == "no_input"
+
+
+async def test_an_entry_ends_by_itself_when_no_more_keys_come(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Sure.")
+        await call.hear_out()
+        for key in "60":
+            call.inbox.put(Key(call.clock.at, key))
+        await call.turns()
+        assert "company_size" not in call.conversation.state.answers
+        await call.pass_time(3.1)
+        assert call.conversation.state.answers["company_size"].value == (60, 60)
+
+
+async def test_a_call_ends_at_its_time_limit(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.pass_time(601)
+        await call.hear_out()
+        await asyncio.wait_for(call.running, 5)
+        assert call.conversation.state.ended
