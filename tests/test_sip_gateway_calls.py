@@ -10,7 +10,7 @@ from livekit import api
 from bench.echo import EchoAgent
 from cli.stack.config import Endpoints, StackConfig
 from cli.stack.stack import Stack
-from sip.phone import CallFailed, Phone, answer, busy, no_answer, silent, tone
+from sip.phone import CallFailed, Phone, PhoneCall, answer, no_answer, silent, tone
 from sip.phone.phone import Behaviour
 from tests.conftest import running
 from tests.gateway_world import CALLEE, OURS, Listener, dial, fresh, number_leads_to, server
@@ -243,12 +243,18 @@ async def test_outbound_refused(
     at: Endpoints, lk: api.LiveKitAPI, far: Phone, status: int, code: str, left: str
 ) -> None:
     room = fresh("refused")
-    far.manner.on_call = busy(status)
     async with Listener(at, room) as bot:
+
+        async def refuse(call: PhoneCall) -> None:
+            await bot.caller()  # who comes and goes too quickly is never announced to the others
+            call.reject(status)
+
+        far.manner.on_call = refuse
         with pytest.raises(api.SipCallError) as failed:
             await dial(lk, room, where(far))
         assert (failed.value.sip_status_code, failed.value.code) == (status, code)
-        await eventually(lambda: bot.left == [left])
+        await eventually(lambda: len(bot.left) == 1)
+        assert bot.left == [left]
         assert "hangup" not in bot.statuses
 
 

@@ -97,7 +97,7 @@ class Bridge(MediaStream):
         self._mixer.tracks.pop(sid, None)
 
     def feed(self, sid: str, samples: bytes) -> None:
-        """10 ms of one track, int16 at 8 kHz."""
+        """20 ms of one track, int16 at 8 kHz."""
         waiting = self._mixer.tracks.get(sid)
         if waiting is None or not self.active:
             return

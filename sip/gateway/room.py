@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
-_TRACK_FRAMES = 20  # 10 ms frames of a track that may wait in this process
+PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
+_TRACK_PACKETS = 10  # that may wait in this process
 
 
 class JoinFailed(Exception):
@@ -176,7 +177,9 @@ class RoomSide:
                 log.warning("%s: a key did not reach the room: %s", self.call_id, error)
 
     async def _play(self, track: rtc.Track, sid: str) -> None:
-        stream = rtc.AudioStream.from_track(track=track, sample_rate=RATE, num_channels=1, capacity=_TRACK_FRAMES)
+        stream = rtc.AudioStream.from_track(
+            track=track, sample_rate=RATE, num_channels=1, frame_size_ms=PACKET_MS, capacity=_TRACK_PACKETS
+        )
         self.bridge.add_track(sid)
         try:
             async for event in stream:
