@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from flows.flow import Flow, Slot
@@ -61,8 +61,13 @@ def fixed(flow: Flow) -> tuple[str, ...]:
             names = variables(sentence)
             if any(name in _LIVE or name.startswith(("lead.", "facts.")) for name in names):
                 continue
-            found[render(sentence, flow.script.variables)] = None
+            found[begun(render(sentence, flow.script.variables))] = None
     return tuple(found)
+
+
+def begun(sentence: str) -> str:
+    """Return a sentence with a capital, as it is spoken after a read-back was filled in."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def templates(flow: Flow) -> Iterator[str]:
@@ -76,10 +81,20 @@ def templates(flow: Flow) -> Iterator[str]:
     yield from (ending.say for ending in flow.closing.endings.values() if ending.say)
 
 
-def slot_templates(slot: Slot) -> Iterable[str]:
-    """Yield a slot's templates."""
+def slot_templates(slot: Slot) -> Iterator[str]:
+    """Yield a slot's templates; read-backs of a choice are filled in, there are but a few."""
     words = slot.words
-    return (text for text in (*words.ask, words.example, words.keypad, words.confirm, words.ack) if text)
+    yield from (text for text in (*words.ask, words.example, words.keypad) if text)
+    for text in (words.confirm, words.ack):
+        yield from (
+            render(text, {"value": spoken[0]}) for spoken in slot.choices.values() if text and _only_value(text)
+        )
+        if text:
+            yield text
+
+
+def _only_value(text: str) -> bool:
+    return set(variables(text)) == {"value"}
 
 
 def spoken_lines(flow: Flow) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 
 from flows.flow import Flow, Slot
 from flows.model import Answer, BargeIn, Direction, Effect, Expect, Keypad, Listen, Say
-from flows.prompts import render, sentences
+from flows.prompts import begun, render, sentences
 from flows.readback import line
 from flows.state import Focus, State
 
@@ -109,7 +109,7 @@ class Turn:
         parts = [part for piece in (*self.lead_in, text) for part in sentences(piece)]
         self.lead_in = []
         kept = [part for part in dict.fromkeys(parts) if not self._said_twice(part)] or [self._listening()]
-        words = " ".join(part[:1].upper() + part[1:] for part in kept)
+        words = " ".join(begun(part) for part in kept)
         self.act(lambda id_: Say(id_, words, barge_in, kind, slot))
         self._prompts += 1
         self._recent = (*self._recent[-1:], tuple(kept))

@@ -285,13 +285,13 @@ def test_what_is_known_of_a_number_is_confirmed_not_asked() -> None:
         heard("yes"),
         lead={"phone": "+12025550143"},
     )
-    assert "That is two oh two, five five five, oh one four three, right?" in said(effects)
+    assert "Let me repeat that. Two oh two, five five five, oh one four three, right?" in said(effects)
 
 
 def test_unsure_hearing_is_read_back_explicitly() -> None:
     text = BODY.replace("    type: integer_range", "    type: integer_range\n    explicit_above: 1000", 1)
     state, effects = run(parse_flow(text, "x.yaml"), heard("yes"), heard("five thousand people"))
-    assert "I have five thousand. Is that right?" in said(effects)
+    assert "Let me check. Five thousand. Is that right?" in said(effects)
     assert state.focus.stage == "confirm"
 
 
