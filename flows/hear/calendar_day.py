@@ -66,7 +66,7 @@ def ordinal_at(part: Sequence[Word], at: int) -> tuple[int, int] | None:
         after = at + 2 if following == "-" else at + 1
         unit = _ORDINALS.get(part[after].text, 0) if after < len(part) else 0
         return (TENS[word] + unit, after + 1) if 0 < unit < 10 else None
-    if word.isdigit() and following in _SUFFIXES and 1 <= int(word) <= 31:
+    if word.isdecimal() and following in _SUFFIXES and 1 <= int(word) <= 31:
         return int(word), at + 2
     return None
 
@@ -77,7 +77,7 @@ def _number_of_day(part: Sequence[Word], at: int) -> tuple[int, int] | None:
     if said:
         return said
     word = part[at].text if at < len(part) else ""
-    if word.isdigit() and 1 <= int(word) <= 31:
+    if word.isdecimal() and 1 <= int(word) <= 31:
         return int(word), at + 1
     if word in TENS and TENS[word] <= 30:
         unit = UNITS.get(part[at + 1].text, 0) if at + 1 < len(part) else 0
@@ -193,12 +193,12 @@ def _figures(part: Sequence[Word], at: int, today: date, day_first: bool) -> Day
         len(texts) == 5
         and re.fullmatch(r"20\d\d", texts[0])
         and texts[1] == texts[3] == "-"
-        and texts[2].isdigit()
-        and texts[4].isdigit()
+        and texts[2].isdecimal()
+        and texts[4].isdecimal()
     ):
         found = _on(int(texts[0]), int(texts[2]), int(texts[4]))
         return Day(found, 1.0, at, at + 5) if found else None
-    if len(texts) < 3 or texts[1] != "/" or not (texts[0].isdigit() and texts[2].isdigit()):
+    if len(texts) < 3 or texts[1] != "/" or not (texts[0].isdecimal() and texts[2].isdecimal()):
         return None
     one, two = int(texts[0]), int(texts[2])
     month, number = (two, one) if (day_first and two <= 12) or one > 12 else (one, two)
@@ -224,8 +224,8 @@ def _distance(part: Sequence[Word], at: int, today: date) -> Day | None:
         count, here = 2, here + (3 if match_at(part, here + 2, "of") else 2)
     elif word in ("a", "an", "one"):
         count, here = 1, here + 1
-    elif word.isdigit() or UNITS.get(word, 0):
-        count, here = int(word) if word.isdigit() else UNITS[word], here + 1
+    elif word.isdecimal() or UNITS.get(word, 0):
+        count, here = int(word) if word.isdecimal() else UNITS[word], here + 1
     else:
         return None
     unit = part[here].text if here < len(part) else ""

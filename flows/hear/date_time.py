@@ -13,6 +13,8 @@ from flows.hear.numbers import number_at
 from flows.hear.words import Word, Words, readings, span
 
 _DEFAULT_MINUTE = 9 * 60
+#: "In so many hours" is said of the next month at most.
+_FARTHEST_MINUTES = 31 * 24 * 60
 _DAY_FIRST_ZONES = ("Europe/", "Australia/", "Pacific/Auckland", "Africa/", "Asia/")
 
 
@@ -85,7 +87,7 @@ def _from_now(part: Sequence[Word], here: datetime) -> Hearing | None:
     texts = [word.text for word in part]
     for at, word in enumerate(part):
         minutes, end = _stretch(part, at)
-        if not minutes:
+        if not 0 < minutes <= _FARTHEST_MINUTES:
             continue
         leads = at > 0 and texts[at - 1] in ("in", "within", "about", "another", "give", "me", "like", "after")
         follows = end < len(texts) and texts[end] in ("from", "time", "later")

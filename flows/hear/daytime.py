@@ -147,7 +147,7 @@ def _with_half(
 
 def _small_number(part: Sequence[Word], at: int) -> tuple[int, int] | None:
     word = part[at].text if at < len(part) else ""
-    if word.isdigit() and len(word) <= 2:
+    if word.isdecimal() and len(word) <= 2:
         return int(word), at + 1
     if word in UNITS:
         return UNITS[word], at + 1
@@ -192,13 +192,19 @@ def _relative(part: Sequence[Word], at: int) -> tuple[int, int, int] | None:
 def _hour_minute(part: Sequence[Word], at: int) -> tuple[int, int, int, bool] | None:
     """Return (hour, minute, end, whether minutes were said): "10:30", "ten thirty", "two oh five", "14 30", "three"."""
     texts = [word.text for word in part[at : at + 3]]
-    if len(texts) == 3 and texts[0].isdigit() and texts[1] in (":", ".") and len(texts[2]) == 2 and texts[2].isdigit():
+    if (
+        len(texts) == 3
+        and texts[0].isdecimal()
+        and texts[1] in (":", ".")
+        and len(texts[2]) == 2
+        and texts[2].isdecimal()
+    ):
         hour, minute = int(texts[0]), int(texts[2])
         return (hour, minute, at + 3, True) if hour < 24 and minute < 60 else None
-    if texts and "." in texts[0] and texts[0].replace(".", "").isdigit() and len(texts[0].split(".")[1]) == 2:
+    if texts and "." in texts[0] and texts[0].replace(".", "").isdecimal() and len(texts[0].split(".")[1]) == 2:
         hour, minute = int(texts[0].split(".")[0]), int(texts[0].split(".")[1])
         return (hour, minute, at + 1, True) if 0 < hour < 24 and minute < 60 else None
-    if texts and texts[0].isdigit() and len(texts[0]) in (3, 4):
+    if texts and texts[0].isdecimal() and len(texts[0]) in (3, 4):
         hour, minute = int(texts[0][:-2]), int(texts[0][-2:])
         return (hour, minute, at + 1, True) if hour < 24 and minute < 60 and minute % 5 == 0 else None
     first = _small_number(part, at)

@@ -67,7 +67,7 @@ def _piece(part: Sequence[Word], at: int, before: int, split: bool) -> tuple[str
     """
     inside = before > 0
     word = part[at].text
-    if word[0].isdigit():
+    if word[0].isdecimal():
         return re.sub(r"\D", "", word), at + 1
     if word in _REPEAT:
         once, end = _single(part, at + 1)
@@ -92,7 +92,7 @@ def _single(part: Sequence[Word], at: int) -> tuple[str, int]:
         return "0", at + 1
     if word in UNITS:
         return str(UNITS[word]), at + 1
-    if word[:1].isdigit():
+    if word[:1].isdecimal():
         return re.sub(r"\D", "", word), at + 1
     if word in TENS:
         after = at + 2 if _text(part, at + 1) == "-" else at + 1

@@ -50,8 +50,8 @@ def _spoken_postcode(text: str) -> Hearing:
         code, at = "", first
         while at < len(part) and len(code) < 7:
             word = part[at].text
-            if word.isdigit() or UNITS.get(word, 100) < 20:
-                code, at = code + (word if word.isdigit() else str(UNITS[word])), at + 1
+            if word.isdecimal() or UNITS.get(word, 100) < 20:
+                code, at = code + (word if word.isdecimal() else str(UNITS[word])), at + 1
                 continue
             letter, end = letter_at(part, at)
             if not letter and word not in (",", "-", "space"):

@@ -22,6 +22,8 @@ SCALES = {
 }  # fmt: skip
 #: Said without a count: "hundreds of people". Low and high end of what is meant.
 _PLURALS = {"dozens": (24, 99), "hundreds": (200, 999), "thousands": (2000, 9999), "millions": (2e6, 9e6)}
+#: Figures longer than this are no count or amount but something read out.
+LONGEST = 15
 _FEW = {"few": (3, 5), "handful": (3, 6), "several": (5, 9), "couple": (2, 2), "pair": (2, 2)}
 
 
@@ -121,7 +123,9 @@ def _fraction(part: Sequence[Word], first: int, at: int, share: float) -> Number
 
 def _digits_at(part: Sequence[Word], at: int) -> float | None:
     text = _text(part, at)
-    return float(text.replace(",", "")) if text[:1].isdigit() else None
+    if not text[:1].isdecimal() or len(text) > LONGEST:
+        return None
+    return float(text.replace(",", ""))
 
 
 def _small(part: Sequence[Word], at: int) -> tuple[float, int] | None:
@@ -184,7 +188,7 @@ def _point(part: Sequence[Word], at: int, value: float) -> tuple[float, int]:
 
 def _spoken_pair(part: Sequence[Word], first: int, at: int, value: float) -> tuple[float, int]:
     """Read "one fifty" as 150 and "twelve fifty" as 1250; "ten fifteen" stays two numbers, a range."""
-    if part[first].text[0].isdigit() or not 1 <= value < 100 or value != int(value):
+    if part[first].text[0].isdecimal() or not 1 <= value < 100 or value != int(value):
         return value, at
     word = _text(part, at)
     if word not in TENS and not 10 <= UNITS.get(word, 0) < 20:

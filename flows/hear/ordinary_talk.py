@@ -52,6 +52,8 @@ _TALK: tuple[str, ...] = (
     r"don't have (?:anyone|anybody|time|people|staff|enough people|somebody) to (?:call|ring|phone)",
     r"(?:don't|do not|didn't) hesitate to (?:call|ring|phone|contact)(?: me| us)?|(?:don't|do not|wouldn't) mind (?:you |being |if you |a )?(?:call(?:ing|ed)?|ring(?:ing)?|contact(?:ing|ed)?)(?: me| us)?",
     r"(?:don't|do not|didn't) (?:need|have) to (?:call|ring|phone|contact)(?: me| us)? (?:back |again )?(?:first|ahead|before)",
+    r"(?:no one|nobody) (?:has |ever |had )?(?:called|rang|phoned|contacted) (?:us|me)",
+    r"don't (?:bother|trouble) (?:calling|ringing|phoning) (?:before|until|after|on|my|the)\b",
     # Numbers kept, lost, given.
     r"(?:don't|do not|can't|won't|didn't|not|never|without|afraid of|worried about|keep|hate to|want to|'d|would|might|could|will|'ll|may) (?:want to |wanna |ever |going to |like to )?los(?:e|ing) (?:my|our|the|this) (?:numbers?|data|details|records?|information)",
     r"(?:don't|do not|please don't|never) (?:take|remove|delete|drop|lose|erase) (?:me|us|my number|our number|my details|our details)[\w ]*",
