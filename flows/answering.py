@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from flows.asking import give_up, go_on, miss, read_back, refuse, repeat
 from flows.closing import book_callback
 from flows.flow import CALLBACK, SKIP, Slot
+from flows.grounding import quoted
 from flows.hear import hear
 from flows.hear.heard import NOTHING, Hearing
 from flows.model import Answer, Confirm, Heard, Mode, SlotType, Value
@@ -24,6 +25,11 @@ HEARD: Final = 0.4
 VOLUNTEERED: Final = 0.65
 #: With a correction, a bare value this unsure of its own type belongs to the answer before.
 _BARE: Final = 0.85
+
+#: A value that only a language model pointed at is never surer: it is read back, and the caller says yes or no.
+_POINTED: Final = 0.55
+#: With so many words on each side, the words pointed at must still mean the same.
+_NEIGHBOURS: Final = 2
 
 _CORRECTS = re.compile(
     r"\b(?:i meant|i mean|i said|i misspoke|actually|correction|scratch that|make that|make it|sorry|wait|instead|rather)\b"
@@ -312,16 +318,19 @@ def _quoted(turn: Turn, event: Heard) -> list[tuple[Slot, Hearing]]:
     """Use what a language model found, if the caller really said it and the slot's own grammar agrees."""
     if event.meaning is None:
         return []
-    plain = event.text.lower()
     found = []
     for quote in event.meaning.quotes:
         slot = turn.flow.slot(quote.slot)
-        if slot is None or slot.name in turn.state.answers or not quote.quote.strip():
+        said = quoted(event.text, quote.quote)
+        if slot is None or slot.name in turn.state.answers or said is None:
             continue
-        if quote.quote.lower() not in plain:
+        if slot.name == CALLBACK and turn.focus.slot != CALLBACK:
             continue
-        heard = understand(turn, slot, quote.quote)
-        if heard.value is not None:
-            keep(turn, slot, heard, event.text, Mode.SPEECH)
-            found.append((slot, heard))
+        heard = understand(turn, slot, said)
+        wider = understand(turn, slot, quoted(event.text, quote.quote, _NEIGHBOURS) or said)
+        if heard.value is None or (slot.type not in OPEN_TYPES and wider.value not in (None, heard.value)):
+            continue  # "fifty" out of "a hundred and fifty"
+        heard = replace(heard, certainty=min(heard.certainty, _POINTED))
+        keep(turn, slot, heard, event.text, Mode.SPEECH)
+        found.append((slot, heard))
     return found

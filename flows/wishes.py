@@ -10,15 +10,13 @@ from flows import closing
 from flows.answering import OPEN_TYPES, keep, understand
 from flows.asking import open_callback
 from flows.flow import CALLBACK
+from flows.grounding import grounded_reply
 from flows.hear.heard import NO_INTENT, Intent
 from flows.model import Heard, Mode, SlotType
-from flows.prompts import sentences
 from flows.turn import Turn
 
 #: The certainty that a language model's reading needs.
 _MODEL_WISH: Final = 0.7
-_REPLY_SENTENCES: Final = 2
-_REPLY_CHARACTERS: Final = 300
 #: The same question from the caller is answered so many times.
 _REPLIES_MAX: Final = 2
 
@@ -74,9 +72,8 @@ def reply(turn: Turn, wish: str, event: Heard) -> None:
         turn.add_line("asked_before")
     elif reply:
         turn.add(turn.text(reply))
-    elif event.meaning is not None and event.meaning.reply:
-        words = " ".join(sentences(event.meaning.reply)[:_REPLY_SENTENCES])
-        turn.add(words[:_REPLY_CHARACTERS])
+    elif words := grounded_reply(turn.flow, event.meaning.reply or "") if event.meaning is not None else None:
+        turn.add(words)
     else:
         turn.add_line("no_answer_known")
 

@@ -246,12 +246,22 @@ def test_a_model_counts_only_with_words_that_were_said() -> None:
     assert "budget" not in state.answers
 
 
-def test_a_model_may_word_a_reply_of_two_sentences() -> None:
-    meaning = Meaning(None, 0.0, (), "We integrate with most calendars. Setup takes a day. And here is more. And more.")
-    _, effects = run(B2B, heard("yes"), Heard(AT, "does it hook up with our calendar thing", meaning))
-    assert (
-        said(effects) == "We integrate with most calendars. Setup takes a day. Roughly how many employees do you have?"
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        (
+            "Most pay ten to twenty dollars a month. It depends on your team. Each person. More.",
+            "Most pay ten to twenty dollars a month. It depends on your team.",
+        ),
+        ("We integrate with most calendars.", "I don't know that, but a colleague can tell you."),
+        ("Most pay five dollars a month.", "I don't know that, but a colleague can tell you."),
+    ],
+)
+def test_a_model_may_word_a_reply_from_the_facts_sheet(reply: str, answer: str) -> None:
+    _, effects = run(
+        B2B, heard("yes"), Heard(AT, "does it hook up with our calendar thing", Meaning(None, 0.0, (), reply))
     )
+    assert said(effects) == f"{answer} Roughly how many employees do you have?"
 
 
 def test_a_lookup_fills_what_is_not_asked_any_more() -> None:
