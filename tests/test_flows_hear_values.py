@@ -80,3 +80,10 @@ def test_a_guess_is_less_certain_than_a_statement() -> None:
     vague = hear(SlotType.DATE_TIME, "tomorrow afternoon", now=NOW, zone=ZONE)
     exact = hear(SlotType.DATE_TIME, "tomorrow at 3 pm", now=NOW, zone=ZONE)
     assert vague.certainty <= 0.6 < exact.certainty
+
+
+def test_a_corrected_time_keeps_the_day_and_spans_both() -> None:
+    text = "Thursday at three, no wait, at four"
+    found = hear(SlotType.DATE_TIME, text, now=NOW, zone=ZONE)
+    assert found.value == "2026-11-26T16:00"
+    assert found.span == (0, len(text))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -33,44 +34,58 @@ def date_time(text: str, now: float | None, zone: str | None) -> Hearing:
         return NOTHING
     here = local_time(now, zone)
     day_first = bool(zone) and str(zone).startswith(_DAY_FIRST_ZONES)
-    missing: Hearing = NOTHING
-    whole = _read(list(readings(text))[-1], here, day_first)
-    for part in readings(text):
-        heard = _read(part, here, day_first)
-        if heard is None:
-            continue
-        said_day, said_clock = heard
-        if whole and len(part) < len(list(readings(text))[-1]):
-            said_day, said_clock = said_day or whole[0], said_clock or whole[1]
-        return _joined(part, said_day, said_clock, here)
-    soon = _from_now(list(readings(text))[-1], here)
-    return soon or missing
+    *corrected, whole = readings(text)
+    said = _read(whole, here, day_first)
+    for part in corrected:
+        restated = _read(part, here, day_first)
+        if restated:
+            return _joined(restated.over(said), here)
+    return _joined(said, here) if said else _from_now(whole, here) or NOTHING
 
 
-def _read(part: Words, here: datetime, day_first: bool) -> tuple[Day | None, Clock | None] | None:
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The day and the time of day in one reading, with the character range of each."""
+
+    day: Day | None
+    clock: Clock | None
+    day_span: tuple[int, int] | None
+    clock_span: tuple[int, int] | None
+
+    def over(self, before: _Said | None) -> _Said:
+        """Keep what a correction left unsaid: "Tuesday at three — no, at four" stays on Tuesday."""
+        if before is None:
+            return self
+        kept_day = self if self.day else before
+        kept_clock = self if self.clock else before
+        return _Said(kept_day.day, kept_clock.clock, kept_day.day_span, kept_clock.clock_span)
+
+
+def _read(part: Words, here: datetime, day_first: bool) -> _Said | None:
     if _from_now(part, here):
         return None
     said_day = day(part, here.date(), day_first)
     taken = frozenset(range(said_day.first, said_day.end)) if said_day else frozenset[int]()
     said_clock = clock(part, taken)
-    return (said_day, said_clock) if said_day or said_clock else None
+    if not (said_day or said_clock):
+        return None
+    day_span = span(part[said_day.first : said_day.end]) if said_day else None
+    return _Said(said_day, said_clock, day_span, span(part[said_clock.first : said_clock.end]) if said_clock else None)
 
 
-def _joined(part: Words, said_day: Day | None, said_clock: Clock | None, here: datetime) -> Hearing:
-    minute = said_clock.minute if said_clock else _DEFAULT_MINUTE
-    on = said_day.day if said_day else _next_day(here, minute)
+def _joined(said: _Said, here: datetime) -> Hearing:
+    minute = said.clock.minute if said.clock else _DEFAULT_MINUTE
+    on = said.day.day if said.day else _next_day(here, minute)
     when = datetime.combine(on, datetime.min.time()) + timedelta(minutes=minute)
-    certainty = min(said_day.certainty if said_day else 0.8, said_clock.certainty if said_clock else 0.5)
-    if when <= here.replace(tzinfo=None):
-        if said_day is None or on != here.date():
-            return NOTHING
-        if minute < 12 * 60 and said_clock and said_clock.certainty < 0.95:
-            when += timedelta(hours=12)
-        if when <= here.replace(tzinfo=None):
-            return NOTHING
-    first = min(found.first for found in (said_day, said_clock) if found)
-    end = max(found.end for found in (said_day, said_clock) if found)
-    return Hearing(when.strftime("%Y-%m-%dT%H:%M"), round(certainty, 2), span(part[first:end]))
+    certainty = min(said.day.certainty if said.day else 0.8, said.clock.certainty if said.clock else 0.5)
+    present = here.replace(tzinfo=None)
+    if when <= present and on == here.date() and minute < 12 * 60 and said.clock and said.clock.certainty < 0.95:
+        when += timedelta(hours=12)  # "today at eight", said at ten, is this evening
+    if when <= present:
+        return NOTHING
+    spans = [found for found in (said.day_span, said.clock_span) if found]
+    ends = (min(first for first, _ in spans), max(end for _, end in spans))
+    return Hearing(when.strftime("%Y-%m-%dT%H:%M"), round(certainty, 2), ends)
 
 
 def _next_day(here: datetime, minute: int) -> date:
