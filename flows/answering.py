@@ -39,6 +39,11 @@ _EXPLICITLY = re.compile(r"\b(?:i meant|i said|actually|correction|scratch that|
 _CLAUSE = re.compile(
     r"[.;?!,]\s+|\s+(?:but|and)\s+(?=(?:we|i|our|my|the|it|want|need|would|you)\b)|\s+and\s+(?=we're|i'm|we'd|i'd|it's)"
 )
+_DAY = re.compile(
+    r"\b(?:to(?:day|night|morrow)|(?:mon|tues|wednes|thurs|fri|satur|sun)day|week|month|(?:in|after) \w+ days?|"
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?|\d+(?:st|nd|rd|th)|\d+/\d+|(?:in|an) (?:hours?|minutes?)|from now)\b"
+)
 _MARKS: Final = " \t.,!?"
 OPEN_TYPES: Final = (SlotType.TEXT, SlotType.NAME, SlotType.COMPANY)
 
@@ -78,7 +83,7 @@ def take_words(turn: Turn, event: Heard) -> bool:
         filled = _quoted(turn, event)
     if not filled:
         return False
-    for slot, _ in filled:
+    for slot, _ in sorted(filled, key=lambda pair: not pair[0].words.ack):  # a read-back makes a bare "okay" needless
         acknowledge(turn, slot)
     turn.state = replace(turn.state, notes=replace(turn.state.notes, last_filled=filled[0][0].name))
     return True
@@ -109,7 +114,7 @@ def take_confirmation(turn: Turn, event: Heard) -> bool:
     assert slot is not None, "something was read back"
     answer = turn.state.answers[slot.name]
     said = hear(SlotType.YES_NO, event.text)
-    found = understand(turn, slot, event.text) if slot.type is not SlotType.YES_NO else NOTHING
+    found = _other_value(turn, slot, answer, event.text)
     if found.value is not None and found.value != answer.value:
         if slot.type in OPEN_TYPES and said.value is not None:
             found = NOTHING
@@ -129,6 +134,18 @@ def take_confirmation(turn: Turn, event: Heard) -> bool:
         refuse(turn, slot, answer.value)
         return True
     return False
+
+
+def _other_value(turn: Turn, slot: Slot, answer: Answer, text: str) -> Hearing:
+    """Hear the value said to a read-back; "at three" changes the time of the day that was read back."""
+    if slot.type is SlotType.YES_NO:
+        return NOTHING
+    found = understand(turn, slot, text)
+    if slot.type is SlotType.DATE_TIME and found.value is not None and not _DAY.search(text.lower()):
+        day, _, clock = str(answer.value).partition("T")
+        clock = str(found.value).partition("T")[2] or clock
+        return replace(found, value=f"{day}T{clock}")
+    return found
 
 
 def settle(turn: Turn, slot: Slot) -> None:

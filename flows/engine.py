@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 from flows import closing
 from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
-from flows.asking import ask, go_on, hold, listen, miss, repeat, silence
+from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silence
 from flows.flow import CALLBACK, Flow
 from flows.hear import intent
 from flows.hear.heard import NO_INTENT, Hearing, Intent
@@ -40,7 +40,7 @@ from flows.model import (
 from flows.record import record
 from flows.state import Context, Focus, State
 from flows.turn import Turn, unsaid
-from flows.wishes import leave, model_wish, only_asks, reply
+from flows.wishes import knows_not, leave, model_wish, only_asks, reply
 
 __all__ = ["begin", "record", "step"]
 
@@ -67,6 +67,7 @@ def begin(
 
 def step(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, ...]]:
     """Take one event; return the state after it and what to do, in order."""
+    assert state.flow_hash == flow.hash, "a flow never changes under a running call"
     if state.ended:
         return _acknowledge(state, event), ()
     turn = Turn(flow, state, event.at)
@@ -161,6 +162,10 @@ def _without_answer(turn: Turn, event: Heard, wish: Intent) -> None:
     elif wish.name in INTENTS_ANSWERED or (event.meaning is not None and event.meaning.reply):
         reply(turn, wish.name or "", event)
         repeat(turn)
+    elif (
+        turn.focus.stage == "ask" and turn.slot is not None and not turn.slot.policy.required and knows_not(event.text)
+    ):
+        give_up(turn, turn.slot, "not_known")
     else:
         miss(turn)
 

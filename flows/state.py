@@ -57,7 +57,9 @@ class Notes:
     opted_out: bool = False
     callback: tuple[str, str] | None = None  #: local ISO minute and IANA zone
     transferred: bool = False
-    skipped: Mapping[str, str] = field(default_factory=lambda: EMPTY)  #: slot → "no_match", "no_input", "asked_to"
+    skipped: Mapping[str, str] = field(
+        default_factory=lambda: EMPTY
+    )  #: slot → "no_match", "unconfirmed", "not_known", "asked_to"
     fired: tuple[int, ...] = ()  #: rules that have acted
     last_filled: str | None = None  #: the answer that the last words of the caller gave
     ended_at: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -19,6 +20,17 @@ from flows.turn import Turn
 _MODEL_WISH: Final = 0.7
 #: The same question from the caller is answered so many times.
 _REPLIES_MAX: Final = 2
+
+
+_KNOWS_NOT = re.compile(
+    r"\b(?:i (?:really |honestly )?(?:don't|do not|wouldn't) (?:really )?know|dunno|no (?:idea|clue)|i'm not sure|not sure|hard to say|"
+    r"can't (?:say|tell)|cannot say|(?:rather|prefer) not|none of your business|skip (?:it|that|this)|next question)\b|^\W*(?:pass|skip)\W*$"
+)
+
+
+def knows_not(text: str) -> bool:
+    """Tell whether the caller does not know, or does not want to say."""
+    return bool(_KNOWS_NOT.search(text.lower().replace("\u2019", "'")))
 
 
 def leave(turn: Turn, event: Heard, wish: Intent) -> bool:
