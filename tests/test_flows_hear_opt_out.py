@@ -14,15 +14,15 @@ from tests.data.written import DATA, Part, lines, utterances
 FALSE_ALARMS = 0.005
 
 
-@pytest.mark.parametrize("name", ["tune", "held_out", "fresh"])
+@pytest.mark.parametrize("name", ["tune", "held_out", "fresh", "last_look"])
 def test_no_opt_out_is_missed(name: str) -> None:
     said = lines(DATA / "opt_out" / f"{name}.txt")
     assert [text for text in said if intent(text).name != "opt_out"] == []
 
 
 def test_there_are_enough_phrasings() -> None:
-    every = [text for name in ("tune", "held_out", "fresh") for text in lines(DATA / "opt_out" / f"{name}.txt")]
-    assert len(set(every)) >= 400
+    every = [text for name in ("tune", "held_out", "fresh", "last_look") for text in lines(DATA / "opt_out" / f"{name}.txt")]
+    assert len(set(every)) >= 450
 
 
 @pytest.mark.parametrize("part", ["tune", "held_out"])
