@@ -17,13 +17,14 @@ import yaml
 from livekit import api
 
 from bot.caller import phone_speech
+from bot.settings import BotSettings
 from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
 from cli.stack.config import Endpoints, StackConfig
 from cli.stack.stack import Stack
 from sip.phone import Phone, PhoneCall
 from sip.trunks import apply, load_files
-from store.calls import Call
+from store.calls import Call, Turn
 from store.database import open_calls
 from store.flowfiles import load_flow, read_flow
 from tests.waiting import eventually
@@ -37,7 +38,14 @@ UNKNOWN = "+12025550159"
 TURN_S = 0.7
 RECORD_S = 15.0
 _PACE = 1.08
-_READY = {"name": "ready", "type": "yes_no", "ask": "Are you ready?", "example": "Just say yes or no.", "confirm": "none"}
+_FAMILY = 2  # the fork server and Python's resource tracker
+_READY = {
+    "name": "ready",
+    "type": "yes_no",
+    "ask": "Are you ready?",
+    "example": "Just say yes or no.",
+    "confirm": "none",
+}
 _SKIP = {"keypad": {"prompt": "Or press one to skip this."}}
 _QUESTIONS: Mapping[str, tuple[str, dict[str, Any]]] = {
     SHORT: ("short", {**_READY, "score": [{"when": "== 'yes'", "points": 1}]}),
@@ -160,15 +168,22 @@ async def finished(at: Endpoints, caller: str, count: int = 1, limit_s: float = 
     try:
         await eventually(there, limit_s)
     except TimeoutError:
-        pytest.fail(f"after {limit_s:g} s: {[(call.id, call.disposition) for call in found]} instead of {count} results")
+        pytest.fail(
+            f"after {limit_s:g} s: {[(call.id, call.disposition) for call in found]} instead of {count} results"
+        )
     assert len(found) == count
     return found
 
 
+async def turns(at: Endpoints, call: Call) -> list[Turn]:
+    """The transcript."""
+    async with open_calls(at.database_url, migrated=True) as calls:
+        return list(await calls.turns(call.id))
+
+
 async def said(at: Endpoints, call: Call, who: str) -> list[str]:
     """One side's words in the transcript."""
-    async with open_calls(at.database_url, migrated=True) as calls:
-        return [turn.text for turn in await calls.turns(call.id) if turn.who == who]
+    return [turn.text for turn in await turns(at, call) if turn.who == who]
 
 
 async def suppressed(at: Endpoints, number: str) -> bool:
@@ -184,18 +199,33 @@ async def rooms(at: Endpoints) -> list[str]:
 
 
 def processes(stack: Stack) -> set[int]:
-    """The worker's family: fork server, idle processes, and one more for each call."""
+    """The worker's family: fork server, resource tracker, idle processes, and one process more for each call."""
     pid = stack.pid("worker")
-    return {child.pid for child in psutil.Process(pid).children(recursive=True)} if pid is not None else set()
+    if pid is None:
+        return set()
+    try:
+        return {child.pid for child in psutil.Process(pid).children(recursive=True)}
+    except psutil.NoSuchProcess:
+        return set()
 
 
-async def nothing_left(stack: Stack, before: set[int]) -> None:
-    """Wait until no room is there and the worker has as many processes as `before` the call."""
+async def at_rest(stack: Stack) -> set[int]:
+    """Wait until no room is there and only idle processes are; returns the worker's family then."""
+    family: set[int] = set()
 
-    async def clean() -> bool:
-        return not await rooms(stack.at) and len(processes(stack)) == len(before)
+    async def rests() -> bool:
+        family.clear()
+        family.update(processes(stack))
+        return not await rooms(stack.at) and len(family) == _FAMILY + BotSettings().idle_processes
 
     try:
-        await eventually(clean)
+        await eventually(rests, 30)
     except TimeoutError:
-        pytest.fail(f"left: rooms {await rooms(stack.at)}, {len(processes(stack))} processes, before {len(before)}")
+        pytest.fail(f"not at rest: rooms {await rooms(stack.at)}, {len(family)} processes")
+    return family
+
+
+async def nothing_left(stack: Stack, before: set[int], calls: int = 1) -> None:
+    """Wait until the worker rests again, and check that the processes of so many calls are gone."""
+    after = await at_rest(stack)
+    assert len(before - after) >= calls

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from cli.stack.stack import Stack
-from sip.phone import CallFailed, Phone
+from sip.phone import Phone, PhoneCall
+from sip.phone.voice import LOUD_DB
 from tests.e2e_support import (
     SHORT,
+    at_rest,
     bot_turn,
     calling,
     finished,
     nothing_left,
-    processes,
+    rows,
     said,
     speech,
     suppressed,
     with_small_flows,
 )
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -66,21 +69,68 @@ async def test_an_opt_out_with_the_hang_up_in_the_same_breath_is_stored(site: St
 
 
 async def test_hanging_up_while_it_rings(site: Stack) -> None:
-    before = processes(site)
+    before = await at_rest(site)
     async with Phone(user="+12025550163") as phone:
         call = await phone.call(SHORT, (site.sip_ip, site.sip_port), wait=None)
         await asyncio.wait_for(call.ringing.wait(), 10)
         await call.hangup()
         assert call.ended_by == "cancel"
         assert not call.answered.is_set()
+    await nothing_left(site, before, calls=0)
+    assert all(row.disposition == "abandoned" for row in await rows(site.at, "+12025550163"))
+
+
+async def in_the_greeting(call: PhoneCall) -> None:
+    await call.media.wait_speech(call.t["answer"])
+
+
+async def in_mid_answer(call: PhoneCall) -> None:
+    words = await speech("Well, I would say that we are mostly ready, but there are a few things to settle first.")
+    _, silent = await bot_turn(call)
+    speaking = asyncio.create_task(call.media.say(words))
+    await eventually(lambda: any(sent.t > silent and sent.db > LOUD_DB for sent in call.media.sent))
+    await call.hangup()
+    await speaking
+
+
+async def in_the_goodbye(call: PhoneCall) -> None:
+    _, silent = await bot_turn(call)
+    await call.media.send_dtmf("1")
+    await call.media.wait_speech(silent)
+
+
+@pytest.mark.parametrize(
+    ("caller", "moment", "disposition"),
+    [
+        ("+12025550164", in_the_greeting, "abandoned"),
+        ("+12025550165", in_mid_answer, "abandoned"),
+        ("+12025550166", in_the_goodbye, "qualified"),
+    ],
+    ids=["greeting", "answer", "goodbye"],
+)
+async def test_hanging_up(
+    site: Stack, caller: str, moment: Callable[[PhoneCall], Awaitable[None]], disposition: str
+) -> None:
+    before = await at_rest(site)
+    async with calling(site.at, SHORT, caller) as call:
+        await moment(call)
+    (row,) = await finished(site.at, caller)
+    assert row.disposition == disposition
     await nothing_left(site, before)
 
 
-async def test_hanging_up_in_the_greeting(site: Stack) -> None:
-    before = processes(site)
-    async with calling(site.at, SHORT, "+12025550164") as call:
-        await call.media.wait_speech(call.t["answer"])
-        await call.hangup()
-    (row,) = await finished(site.at, "+12025550164")
-    assert row.disposition == "abandoned"
-    await nothing_left(site, before)
+@pytest.mark.parametrize("callers", [("+12025550167", "+12025550168"), ("+12025550169",) * 2], ids=["two", "same"])
+async def test_two_calls_at_once(site: Stack, callers: tuple[str, str]) -> None:
+    answered = asyncio.Barrier(2)
+
+    async def one(caller: str) -> None:
+        async with calling(site.at, SHORT, caller) as call:
+            await asyncio.wait_for(answered.wait(), 20)  # both are up at the same time
+            await bot_turn(call)
+            await call.media.send_dtmf("1")
+            await call.wait_ended(20)
+
+    await asyncio.gather(*(one(caller) for caller in callers))
+    for caller in set(callers):
+        for row in await finished(site.at, caller, callers.count(caller)):
+            assert row.disposition == "qualified"
