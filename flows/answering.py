@@ -33,7 +33,7 @@ _NEIGHBOURS: Final = 2
 
 _CORRECTS = re.compile(
     r"\b(?:i meant|i mean|i said|i misspoke|actually|correction|scratch that|make that|make it|sorry|wait|instead|rather)\b"
-    r"|^(?:no|nope|oh)\b|\bnot\b|\bwrong\b"
+    r"|^(?:oh,? )?(?:no|nope)\b(?! (?:more|less))|\bnot\b|\bwrong\b"
 )
 _EXPLICITLY = re.compile(r"\b(?:i meant|i said|actually|correction|scratch that|make that|make it|instead|not \w+)\b")
 _CLAUSE = re.compile(
@@ -313,7 +313,8 @@ def _means_last(turn: Turn, slot: Slot, plain: str, text: str) -> bool:
         return True
     if asked.type is SlotType.YES_NO:
         return bool(_EXPLICITLY.search(plain))
-    return other.certainty < _BARE
+    period_said = asked.type is SlotType.MONEY and isinstance(other.value, tuple) and other.value[-1] != "once"
+    return other.certainty < _BARE and not period_said
 
 
 def _disconfirm(turn: Turn, plain: str) -> bool:
