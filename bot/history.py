@@ -80,6 +80,10 @@ class History:
         self._turn("caller", entry, at, slot=slot, keypad=True)
         self._events.publish(self.call.id, "pressed", at=at, slot=slot or "", **{"pii.digits": entry})
 
+    def asked_model(self, verdict: str, ms: int) -> None:
+        """A language model was asked about a turn: live only."""
+        self._events.publish(self.call.id, "mind", verdict=verdict, ms=ms)
+
     def answers(self, answers: Mapping[str, Answer]) -> None:
         """Keep the answers that are new or changed."""
         fresh = tuple(answer for slot, answer in answers.items() if self._answers.get(slot) != answer)

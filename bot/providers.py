@@ -30,6 +30,7 @@ class Plugin:
 
 
 _LK: Final = "livekit.plugins."
+_NO_KEY: Final = "none"  #: what a server that asks for no key is sent
 TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
     # None: built in, nothing to import.
     "stt": {
@@ -60,8 +61,10 @@ TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
 }
 
 
-def check(modality: Modality, choice: str) -> Plugin | None:
+def check(modality: Modality, choice: str, base_url: str = "") -> Plugin | None:
     """The plugin behind a setting such as "deepgram/nova-3"; None for what is built in.
+
+    A server of one's own, named by `base_url`, needs no key.
 
     Raises:
         ProviderUnusable: unknown name, package not installed, or API key missing.
@@ -73,18 +76,18 @@ def check(modality: Modality, choice: str) -> Plugin | None:
             f"unknown {modality} provider {name!r}: set LEADLINE_BOT_{modality.upper()} to one of {', '.join(known)}"
         )
     plugin = known[name]
-    if plugin is not None and plugin.key and plugin_key(plugin.key) is None:
+    if plugin is not None and plugin.key and not base_url and plugin_key(plugin.key) is None:
         raise ProviderUnusable(f"{modality} provider {name!r} needs {plugin.key} in the environment or in .env")
     return plugin
 
 
-def build(modality: Modality, choice: str) -> object | None:
-    """Import and construct what a setting names; None for what is built in.
+def build(modality: Modality, choice: str, base_url: str = "") -> object | None:
+    """Import and construct what a setting names; None for what is built in. `base_url` replaces the provider's own.
 
     Raises:
         ProviderUnusable: see `check`; also when the plugin itself cannot start, for example for missing weights.
     """
-    plugin = check(modality, choice)
+    plugin = check(modality, choice, base_url)
     if plugin is None:
         return None
     name, _, model = choice.partition("/")
@@ -93,6 +96,8 @@ def build(modality: Modality, choice: str) -> object | None:
         options[plugin.model] = model or name
     if plugin.key and (key := plugin_key(plugin.key)) is not None:
         options["api_key"] = key.get_secret_value()
+    if base_url:
+        options = {"api_key": _NO_KEY, **options, "base_url": base_url}
     try:
         return _constructor(plugin)(**options)
     except ModuleNotFoundError as missing:
@@ -119,9 +124,9 @@ def tts_plugin(choice: str) -> tts.TTS[Any] | None:
     return cast("tts.TTS[Any] | None", build("tts", choice))
 
 
-def llm_plugin(choice: str) -> llm.LLM[Any] | None:
-    """The language model a setting names, None for none."""
-    return cast("llm.LLM[Any] | None", build("llm", choice))
+def llm_plugin(choice: str, base_url: str = "") -> llm.LLM[Any] | None:
+    """The language model a setting names, None for none. `base_url`: any server that speaks the same protocol."""
+    return cast("llm.LLM[Any] | None", build("llm", choice, base_url))
 
 
 def vad_plugin(choice: str) -> vad.VAD | None:

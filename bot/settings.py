@@ -28,7 +28,8 @@ class BotSettings(BaseSettings):
     flow: str = Field(default="b2b-software", description="the flow of a call whose dispatch names none")
     stt: str = "local"
     tts: str = "local"
-    llm: str = "none"
+    llm: str = Field(default="none", description="openai/MODEL, or none: rules only")
+    llm_base_url: str = Field(default="", description="an OpenAI-compatible server instead of the provider's own")
     vad: str = "builtin"
     turn_detector: str = "patience"
     calls_max: int = Field(default=12, ge=1, le=500, description="calls at once on this worker")
