@@ -15,6 +15,9 @@ _REPEAT = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 #: Recognisers write these for a digit when it is said between digits.
 _SOUNDS_LIKE = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "tree": "3", "niner": "9", "fife": "5"}
 _BETWEEN = frozenset({"-", "—", ",", ".", "(", ")", "and", "then", "space", "dash", "hyphen", "/", "like"})
+#: Country code and national number by length: geographic 2 and mobile 7 have ten digits, 1 and 8 may have fewer.
+_BRITISH = re.compile(r"44(?:[237]\d{9}|1\d{8,9}|[589]\d{6,9})")
+_MARKS = " .,;!?"
 _PLUS = frozenset({"plus", "+"})
 
 
@@ -126,6 +129,8 @@ def phone(text: str, region: str = "US") -> Hearing:
             number, certainty = _e164(run, region)
             if number:
                 return Hearing(number, certainty, run.span)
+        if sum(len(run.digits) for run in found) > 2 and part[-1].end == len(before_extension.rstrip(_MARKS)):
+            return NOTHING  # the end of a number was corrected: better to ask than to keep what was taken back
     return NOTHING
 
 
@@ -144,7 +149,7 @@ def _e164(run: Run, region: str) -> tuple[str | None, float]:
         full = "44" + full[3:] if full.startswith("440") else full
         if full.startswith("1"):
             return ("+" + full, 0.95) if _north_american(full[1:]) else (None, 0.0)
-        if full.startswith("44") and len(full) not in (11, 12):
+        if full.startswith("44") and not _BRITISH.fullmatch(full):
             return None, 0.0
         return ("+" + full, 0.9) if 8 <= len(full) <= 15 and full[0] != "0" else (None, 0.0)
     if said.startswith("011") and len(said) > 11 and home == "US":

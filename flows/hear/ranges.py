@@ -107,7 +107,9 @@ def ranges(part: Sequence[Word]) -> list[Range]:
 def _join(part: Sequence[Word], first: Number, second: Number) -> Range | None:
     """Join two numbers into a range; a scale said once counts for both: "ten to twenty thousand"."""
     between = [word.text for word in part[first.end : second.first]]
-    if any(word not in _JOINS and word not in ("$", "£", "€") for word in between) or between == [","]:
+    if any(word not in _JOINS and word not in ("$", "£", "€") for word in between) or (
+        between == [","] and second.high > 2 * first.low
+    ):
         return None
     low = first
     if second.scale >= 1000 and first.low < second.scale and (first.scale == 1.0 or first.scale == 100.0):
