@@ -26,10 +26,12 @@ VOLUNTEERED: Final = 0.65
 #: With a correction, a bare value this unsure of its own type belongs to the answer before.
 _BARE: Final = 0.85
 
+#: Below this, an answer is worth a second opinion: it holds several numbers, or half a date.
+DOUBTED: Final = 0.75
 #: A value that only a language model pointed at is never surer: it is read back, and the caller says yes or no.
 _POINTED: Final = 0.55
 #: With so many words on each side, the words pointed at must still mean the same.
-_NEIGHBOURS: Final = 2
+_NEIGHBOURS: Final = 3
 
 _CORRECTS = re.compile(
     r"\b(?:i meant|i mean|i said|i misspoke|actually|correction|scratch that|make that|make it|sorry|wait|instead|rather)\b"
@@ -75,12 +77,14 @@ def take_words(turn: Turn, event: Heard) -> bool:
         keep(turn, slot, found, event.text, Mode.SPEECH)
     asked = turn.slot
     if asked is not None:
-        found = understand(turn, asked, _part_for(turn, asked, event.text))
+        found = _second_opinion(turn, event, understand(turn, asked, _part_for(turn, asked, event.text)))
         if found.value is not None:
             keep(turn, asked, found, event.text, Mode.SPEECH)
             filled.insert(0, (asked, found))
     if not filled:
         filled = _quoted(turn, event)
+        for slot, found in filled:
+            keep(turn, slot, found, event.text, Mode.SPEECH)
     if not filled:
         return False
     for slot, _ in sorted(filled, key=lambda pair: not pair[0].words.ack):  # a read-back makes a bare "okay" needless
@@ -348,7 +352,19 @@ def _quoted(turn: Turn, event: Heard) -> list[tuple[Slot, Hearing]]:
         wider = understand(turn, slot, quoted(event.text, quote.quote, _NEIGHBOURS) or said)
         if heard.value is None or (slot.type not in OPEN_TYPES and wider.value not in (None, heard.value)):
             continue  # "fifty" out of "a hundred and fifty"
-        heard = replace(heard, certainty=min(heard.certainty, _POINTED))
-        keep(turn, slot, heard, event.text, Mode.SPEECH)
-        found.append((slot, heard))
+        found.append((slot, replace(heard, certainty=min(heard.certainty, _POINTED))))
     return found
+
+
+def doubtful(slot: Slot, certainty: float) -> bool:
+    """Tell whether an answer is worth a second opinion. Names and companies never are: nobody else hears better."""
+    return certainty < DOUBTED and slot.type not in OPEN_TYPES
+
+
+def _second_opinion(turn: Turn, event: Heard, found: Hearing) -> Hearing:
+    """Of a doubtful answer to the open question take what a model pointed at instead; it will be read back."""
+    asked = turn.slot
+    if event.meaning is None or asked is None or found.value is None or not doubtful(asked, found.certainty):
+        return found
+    pointed = next((heard for slot, heard in _quoted(turn, event) if slot.name == asked.name), found)
+    return pointed if pointed.value != found.value else found

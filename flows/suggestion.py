@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from flows.answering import doubtful
 from flows.engine import step
 from flows.flow import CALLBACK, Flow, Slot
 from flows.grounding import grounded_reply, quoted, sheet
@@ -59,23 +60,34 @@ class Unreadable(ValueError):
 def unsure(flow: Flow, state: State, text: str, *, at: float) -> bool:
     """Tell whether the rules leave this turn open, so that a model is worth its time. `at` is Unix seconds.
 
-    The engine itself is asked what it would do with the rules alone: only a no-match, or a question of the caller's
-    that the facts sheet has no entry for, is open. A value or a wish that the rules see is never put to a model.
+    The engine itself is asked what it would do with the rules alone. Open are a no-match, a doubtful answer, and a
+    question of the caller's that the facts sheet has no entry for. All else is never put to a model.
     """
     if state.focus.stage not in ("ask", "confirm") or not text.strip():
         return False
     after, _ = step(flow, state, Heard(at, text))
-    if after.answers is not state.answers or after.notes.opted_out:
+    if after.notes.opted_out:
         return False
-    focus, counts = after.focus, after.counts
-    if focus.slot == state.focus.slot and focus.misses > state.focus.misses:
+    if after.answers is not state.answers:
+        return _doubted(flow, state, after)
+    if after.focus.slot == state.focus.slot and after.focus.misses > state.focus.misses:
         return True
-    if after.notes.skipped != state.notes.skipped or after.disposition == "failed":
+    given_up = {name for name, why in after.notes.skipped.items() if why in ("no_match", "unconfirmed")}
+    if given_up - set(state.notes.skipped) or after.disposition == "failed":
         return True  # one no-match too many
     return any(
         name not in flow.script.answers and asked != state.counts.digressions.get(name)
-        for name, asked in counts.digressions.items()
+        for name, asked in after.counts.digressions.items()
     )
+
+
+def _doubted(flow: Flow, before: State, after: State) -> bool:
+    """Tell whether the answer that the rules heard to the open question is doubtful."""
+    slot = flow.slot(before.focus.slot) if before.focus.slot else None
+    answer = after.answers.get(slot.name) if slot is not None else None
+    if slot is None or answer is None or answer == before.answers.get(slot.name) or before.focus.stage != "ask":
+        return False
+    return doubtful(slot, answer.certainty)
 
 
 def schema(flow: Flow, state: State) -> dict[str, object]:
