@@ -46,9 +46,9 @@ class OpenAIServer:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._complete)
-        self._runner = web.AppRunner(app, handler_cancellation=True)
+        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, shutdown_timeout=0.1)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.base_url = f"http://{host}:{port}/v1"
@@ -83,9 +83,7 @@ class OpenAIServer:
             await self._leaving.wait()
         return await self._stream(request, body, behaviour)
 
-    async def _stream(
-        self, request: web.Request, body: dict[str, object], behaviour: Behaviour
-    ) -> web.StreamResponse:
+    async def _stream(self, request: web.Request, body: dict[str, object], behaviour: Behaviour) -> web.StreamResponse:
         words = behaviour.words
         text = words if isinstance(words, str) else words(_message(body, "system"), _message(body, "user"))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
