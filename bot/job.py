@@ -23,7 +23,7 @@ from bot.inbox import Arrived, Gone, Inbox
 from bot.keys import Keys
 from bot.line import Line
 from bot.mouth import Mouth
-from bot.order import Order, direction_of
+from bot.order import BadOrder, Order, direction_of
 from bot.settings import BotSettings
 from bot.speech.vad import VoiceActivity, builtin
 from bot.studio import Studio, sentences
@@ -31,7 +31,7 @@ from flows.engine import begin, record, step
 from flows.flow import Flow
 from flows.model import Answered, Direction, Say
 from flows.patience import patience
-from flows.schema import parse_flow
+from flows.schema import FlowError, parse_flow
 from flows.state import State
 from store.calls import Calls, NewCall, UnknownCall
 from store.database import open_calls
@@ -58,7 +58,14 @@ class Parts:
 
 async def take_call(ctx: JobContext) -> None:
     """The job's entry point. Returns when the call is over and its result is kept."""
-    settings = BotSettings()
+    try:
+        await _take(ctx, BotSettings())
+    except (BadOrder, FlowError) as wrong:
+        log.error("this call cannot be taken, its room is closed: %s", wrong)
+        await ctx.delete_room(ctx.job.room.name)  # the phone hears "busy" now, not after the ringing time
+
+
+async def _take(ctx: JobContext, settings: BotSettings) -> None:
     order = Order.parse(ctx.job.metadata, settings.flow)
     async with _store(order) as (calls, events, writer_of):
         await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)

@@ -8,16 +8,24 @@ import logging
 import os
 import signal
 import sys
+from http import HTTPStatus
+from typing import Final
 
+import aiohttp
+from livekit import api
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 
 from bot.settings import BotSettings, LiveKitSettings
 from bot.speech import weights
+from flows.schema import FlowError
 from store.database import open_calls
+from store.flowfiles import load_flow
 from store.settings import StoreSettings
 from store.writer import replay
 
 log = logging.getLogger("leadline.worker")
+
+_ASK_S: Final = 3.0
 
 
 class WorkerUnusable(RuntimeError):
@@ -79,6 +87,7 @@ async def run() -> None:
     """
     settings, livekit = BotSettings(), LiveKitSettings()
     _check(settings, livekit)
+    await _check_keys(livekit)
     await _open_store()
     server = build(settings, livekit)
     server.on("worker_registered", lambda *_: sys.stdout.write("worker ready\n") and sys.stdout.flush())
@@ -104,6 +113,32 @@ def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:
         raise WorkerUnusable("LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: take them from livekit.yaml's keys")
     if "local" in (settings.stt, settings.tts) and (problems := weights.check()):
         raise WorkerUnusable("; ".join(problems))
+    try:
+        load_flow(settings.flow)
+    except FlowError as wrong:
+        raise WorkerUnusable(f"LEADLINE_BOT_FLOW: {wrong}") from None
+
+
+async def _check_keys(livekit: LiveKitSettings) -> None:
+    """Ask the server once whether it takes our keys: the framework would try again for minutes and never say why.
+
+    A server that is away is no reason to stop: it may come.
+    """
+    timeout = aiohttp.ClientTimeout(total=_ASK_S)
+    try:
+        async with api.LiveKitAPI(
+            livekit.url, livekit.api_key, livekit.api_secret.get_secret_value(), timeout=timeout
+        ) as server:
+            await server.room.list_rooms(api.ListRoomsRequest(names=["-"]))
+    except api.TwirpError as refused:
+        if refused.status == HTTPStatus.UNAUTHORIZED:
+            raise WorkerUnusable(
+                f"livekit-server at {livekit.url} does not take the keys: "
+                "set LIVEKIT_API_KEY and LIVEKIT_API_SECRET to a pair from its configuration"
+            ) from None
+        log.warning("livekit-server at %s is not well yet (%s); trying on", livekit.url, refused.code)
+    except (aiohttp.ClientError, TimeoutError) as away:
+        log.warning("livekit-server at %s cannot be reached (%s); trying on", livekit.url, away or "no answer")
 
 
 async def _open_store() -> None:
