@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--edge", choices=("gateway", "external"), default="gateway")
     parser.add_argument("--n", type=int, default=100, help="turns, or calls for `slots`")
     parser.add_argument("--calls", type=int, default=8, help="together: calls at once")
+    parser.add_argument("--first", type=int, default=0, help="slots: number of the first caller")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     try:
@@ -44,7 +45,7 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
         case _:
             from bench.slots import slots
 
-            return await slots(given.edge, given.n)
+            return await slots(given.edge, given.n, first=given.first)
 
 
 if __name__ == "__main__":

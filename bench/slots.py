@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.edge import BOT_NUMBER, Edge, edge
 from bench.figures import machine, versions
@@ -68,9 +68,10 @@ class Score:
     disposition: str = ""
     error: str = ""
     said: Mapping[str, str] = field(default_factory=dict)
+    heard: tuple[str, ...] = ()  #: both sides, as the simulated caller heard them
 
 
-async def slots(edge_name: str, calls: int = 40, at_once: int = 3) -> dict[str, object]:
+async def slots(edge_name: str, calls: int = 40, at_once: int = 3, first: int = 0) -> dict[str, object]:
     """Hold `calls` conversations and compare every answer kept with what the caller meant."""
     gate = asyncio.Semaphore(at_once)
     async with edge(edge_name) as where, Phone(user="+12025550142") as phone:
@@ -79,7 +80,7 @@ async def slots(edge_name: str, calls: int = 40, at_once: int = 3) -> dict[str, 
             async with gate:
                 return await _call(phone, where, i)
 
-        scores = await asyncio.gather(*(one(i) for i in range(calls)))
+        scores = await asyncio.gather(*(one(i) for i in range(first, first + calls)))
     return _report(where.name, scores)
 
 
@@ -101,7 +102,8 @@ async def _call(phone: Phone, where: Edge, i: int) -> Score:
         await call.hangup()
     except (CallFailed, TimeoutError) as failed:
         return Score(dict.fromkeys(wanted, False), {}, wanted, error=str(failed) or type(failed).__name__, said=said)
-    return await _judge(where, number, wanted, said)
+    score = await _judge(where, number, wanted, said)
+    return replace(score, heard=tuple(f"{line.who}: {line.text}" for line in caller.lines))
 
 
 async def _judge(where: Edge, number: str, wanted: Mapping[str, object], said: Mapping[str, str]) -> Score:
@@ -145,6 +147,7 @@ def _report(edge_name: str, scores: list[Score]) -> dict[str, object]:
             for slot, right in score.right.items()
             if not right
         ],
+        "calls_with_errors": [score.heard for score in scores if not all(score.right.values())],
         "method": f"simulated calls over SIP and G.711, {len(PACES)} voices (pitch and pace shifted), phrases for scoring only",
         "machine": machine(),
         "versions": versions(),

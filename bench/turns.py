@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import chain
 
+import psutil
+
 from bench.edge import BOT_NUMBER, CALLER, Edge, edge, floor_ms
 from bench.figures import machine, summary, versions
 from bench.script import SHORT, Scripted, clips, hold
@@ -17,6 +19,7 @@ METHOD = (
     "(kernel receive times, -45 dBFS); floor: median of 20 echo round trips in the same run"
 )
 PACE = 1.08
+_IN_CALL_S = 25.0
 
 
 async def turns(edge_name: str, n: int) -> dict[str, object]:
@@ -46,8 +49,24 @@ async def together(edge_name: str, calls: int, rate: float = 4.0) -> dict[str, o
                 await asyncio.sleep(i / rate if rate else 0)
                 return await _one(phone, where, f"+120255501{40 + i:02d}", spoken)
 
-            done = await asyncio.gather(*(later(i) for i in range(calls)))
-        return _report(where, floor, done) | {"offered": calls, "answered": sum(call.answered for call in done)}
+            running = [asyncio.create_task(later(i)) for i in range(calls)]
+            await asyncio.sleep(_IN_CALL_S + (calls / rate if rate else 0))
+            memory = _owned_mb(where, calls)
+            done = await asyncio.gather(*running)
+        return _report(where, floor, done) | {
+            "offered": calls,
+            "answered": sum(call.answered for call in done),
+            "owned_mb_per_call": memory,
+        }
+
+
+def _owned_mb(where: Edge, calls: int) -> dict[str, float]:
+    """Memory that the job processes in a call own (USS, not shared with the fork server), in MB."""
+    if where.stack is None or (worker := where.stack.pid("worker")) is None:
+        return {}
+    owned = sorted(child.memory_full_info().uss / 1e6 for child in psutil.Process(worker).children(recursive=True))
+    jobs = [mb for mb in owned[-calls - 1 : -1] if mb > 15]  # the largest is the fork server, with the models
+    return summary(jobs)
 
 
 async def _one(phone: Phone, where: Edge, caller: str, spoken: dict[str, Pcm]) -> Scripted:
