@@ -1,0 +1,227 @@
+"""What happens to calls when parts fail: Redis away, livekit-server dead, no worker, a worker that must go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from livekit import api
+
+from cli.stack.config import ROOT
+from cli.stack.health import WORKER_READY
+from cli.stack.stack import Stack
+from sip.phone import CallFailed, Phone
+from tests.conftest import running
+from tests.e2e_support import (
+    IMPATIENT,
+    SHORT,
+    UNKNOWN,
+    Files,
+    bot_turn,
+    calling,
+    finished,
+    open_livekit,
+    write_files,
+)
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+RINGING_S = 3
+_EXIT_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return write_files(tmp_path_factory.mktemp("flows"), ringing_s=RINGING_S)
+
+
+# -- a stack whose parts are stopped and killed during calls
+
+
+@pytest.fixture(scope="module")
+def frail(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of this file's own."""
+    with running(files.config("frail", tmp_path_factory.mktemp("run"))) as stack:
+        yield stack
+
+
+async def qualify(stack: Stack, caller: str) -> None:
+    """A whole call that must work."""
+    async with calling(stack.at, SHORT, caller) as call:
+        await bot_turn(call)
+        await call.media.send_dtmf("1")
+        await call.wait_ended(20)
+    (row,) = await finished(stack.at, caller)
+    assert row.disposition == "qualified"
+
+
+async def trunk_is_there(stack: Stack) -> bool:
+    try:
+        async with open_livekit(stack.at) as lk:
+            trunks = (await lk.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())).items
+            rules = (await lk.sip.list_dispatch_rule(api.ListSIPDispatchRuleRequest())).items
+    except api.TwirpError:
+        return False
+    return [trunk.name for trunk in trunks] == ["e2e"] and len(rules) == 3
+
+
+async def test_a_call_outlives_redis_and_trunks_come_back_with_an_empty_one(frail: Stack) -> None:
+    async with calling(frail.at, SHORT, "+12025550180") as call:
+        _, silent = await bot_turn(call)
+        frail.stop("redis")
+        await eventually(lambda: not _listens(frail.redis_url))
+        await call.media.send_dtmf("1")
+        await call.media.wait_speech(silent)  # the goodbye, without Redis
+        frail.start("redis")
+        await call.wait_ended(20)
+        assert call.ended_by == "remote"
+    (row,) = await finished(frail.at, "+12025550180")
+    assert row.disposition == "qualified"
+    await eventually(lambda: trunk_is_there(frail))
+    await qualify(frail, "+12025550181")
+
+
+def _listens(url: str) -> bool:
+    """Whether something takes connections there."""
+    host, port = url.removeprefix("redis://").partition("/")[0].split(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
+
+
+async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
+    worker = frail.pid("worker")
+    assert worker is not None
+    async with calling(frail.at, SHORT, "+12025550182") as call:
+        await call.media.wait_speech(call.t["answer"])
+        os.kill(worker, signal.SIGTERM)
+        await bot_turn(call)
+        await call.media.send_dtmf("1")
+        await call.wait_ended(20)
+    (row,) = await finished(frail.at, "+12025550182")
+    assert row.disposition == "qualified"
+    await eventually(lambda: frail.pid("worker") not in (None, worker), 30)
+    await eventually(lambda: registrations(frail) == 2, 60)
+
+
+def registrations(stack: Stack) -> int:
+    """How often a worker of this stack was accepted by livekit-server."""
+    return (stack.at.run_dir / "logs" / "worker.log").read_text().count(WORKER_READY)
+
+
+async def test_a_dead_server_ends_the_call_and_its_row_within_ten_seconds(frail: Stack) -> None:
+    async with calling(frail.at, SHORT, "+12025550183") as call:
+        await bot_turn(call)
+        frail.kill("livekit")
+        await call.wait_ended(10)
+        assert call.ended_by == "remote"
+    (row,) = await finished(frail.at, "+12025550183")
+    assert row.disposition == "abandoned"
+    await eventually(lambda: trunk_is_there(frail))
+    await eventually(lambda: registrations(frail) == 3, 60)
+    await qualify(frail, "+12025550184")
+
+
+# -- a stack without a worker
+
+
+@pytest.fixture(scope="module")
+def edge(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Redis, livekit-server and the gateway only."""
+    config = files.config("edge", tmp_path_factory.mktemp("run"), parts=("redis", "livekit", "gateway"))
+    with running(config) as stack:
+        yield stack
+
+
+def gateway_log(stack: Stack) -> str:
+    return (stack.at.run_dir / "logs" / "gateway.log").read_text()
+
+
+async def test_without_a_worker_the_phone_rings_then_hears_busy_and_the_log_says_why(edge: Stack) -> None:
+    async with Phone(user="+12025550185") as phone:
+        with pytest.raises(CallFailed) as failed:
+            await phone.call(SHORT, (edge.sip_ip, edge.sip_port), wait=20)
+        assert failed.value.status == 486
+        (call,) = phone.calls
+        assert call.t["end"] - call.t["ringing"] >= RINGING_S
+    assert "no agent took the call" in gateway_log(edge)
+    assert "Check that a worker runs" in gateway_log(edge)
+
+
+async def test_an_unknown_number_gets_no_final_answer(edge: Stack) -> None:
+    async with Phone(user="+12025550186") as phone:
+        call = await phone.call(UNKNOWN, (edge.sip_ip, edge.sip_port), wait=None)
+        await eventually(lambda: "no trunk or dispatch rule matches" in gateway_log(edge))
+        answers = [msg.status for _, way, msg, _ in phone.log if way == "<" and msg.is_response]
+        assert all(status < 200 for status in answers), answers
+        assert not call.ended.is_set()
+        await call.hangup()
+
+
+BROKEN = "flow: broken\nslots: []\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ({"LIVEKIT_API_SECRET": "x" * 36}, "does not take the keys"),
+        ({"LIVEKIT_API_KEY": "", "LIVEKIT_API_SECRET": ""}, "LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set"),
+        ({"LEADLINE_BOT_FLOW": "no-such-flow"}, "there is no such flow or file"),
+        ({"LEADLINE_BOT_FLOW": "{broken}"}, "broken.yaml:"),
+    ],
+    ids=["wrong keys", "no keys", "no such flow", "broken flow"],
+)
+async def test_a_worker_that_cannot_work_says_why(
+    edge: Stack, tmp_path: Path, env: Mapping[str, str], words: str
+) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(BROKEN)
+    env = {name: value.format(broken=broken) for name, value in env.items()}
+    await _fails(["worker"], {**edge.env(), **env}, words)
+
+
+async def test_a_demo_of_a_broken_flow_says_why(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(BROKEN)
+    await _fails(["demo", "--flow", str(broken)], {"LEADLINE_RUN_DIR": str(tmp_path)}, "broken.yaml:")
+
+
+async def _fails(arguments: list[str], env: Mapping[str, str], words: str) -> None:
+    """Run a command that must end by itself with exit code 1, one sentence and no traceback."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli.main", *arguments),
+        env={**os.environ, **env},  # noqa: TID251 -- handed on, not read
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        async with asyncio.timeout(_EXIT_S):
+            output = (await process.communicate())[0].decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == 1, output
+    assert words in output.replace("\n", " "), output
+    assert "Traceback" not in output
+
+
+async def test_a_broken_flow_behind_a_number_refuses_the_call_at_once(frail: Stack, files: Files) -> None:
+    flow = files.flows["impatient"]
+    sound = flow.read_text()
+    flow.write_text(BROKEN)
+    try:
+        async with Phone(user="+12025550187") as phone:
+            with pytest.raises(CallFailed, match="486"):
+                await phone.call(IMPATIENT, (frail.sip_ip, frail.sip_port), wait=20)
+    finally:
+        flow.write_text(sound)
+    log = (frail.at.run_dir / "logs" / "worker.log").read_text()
+    assert f"this call cannot be taken, its room is closed: {flow}:" in log
