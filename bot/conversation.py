@@ -20,8 +20,10 @@ from bot.ear import Ear
 from bot.ear import Turn as Utterance
 from bot.hands import Hands
 from bot.history import History
-from bot.inbox import Arrived, Gone, Inbox, Key, Onset, Reported, Signal, Up
+from bot.inbox import Arrived, Gone, Inbox, Key, Onset, Reported, Signal, Understood, Up
 from bot.keys import Keys
+from bot.mind import Mind, NoMind
+from bot.mind_turn import Thinking
 from bot.mouth import Mouth
 from flows.engine import step
 from flows.flow import Flow
@@ -69,6 +71,7 @@ class Body:
     hands: Hands
     history: History
     now: Callable[[], float] = time.time  #: Unix seconds
+    mind: Mind = field(default_factory=NoMind)
 
 
 @dataclass(slots=True)
@@ -97,8 +100,9 @@ class Batch:
 
 @dataclass(slots=True)
 class Floor:
-    """Who has the floor: the prompt being spoken, and words said over it that wait for its end."""
+    """Who has the floor: the prompt being spoken, words said over it that wait for its end, words being thought about."""
 
+    thinking: Thinking
     saying: Say | None = None
     held: list[Utterance] = field(default_factory=list)
 
@@ -113,7 +117,7 @@ class Conversation:
         self._call_max_s = call_max_s
         self._clock = Clock()
         self._listen: Listen | None = None
-        self._floor = Floor()
+        self._floor = Floor(Thinking(body.mind, lambda: body.inbox.put(Understood())))
         self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._latest = Batch([])
         self._over = asyncio.Event()
@@ -131,6 +135,7 @@ class Conversation:
                 self._check_deadlines(self._body.now())
         finally:
             self._silence()
+            await self._floor.thinking.stop()
             self._batches.put_nowait(None)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(worker, _LAST_ACTS_S)
@@ -159,17 +164,21 @@ class Conversation:
             case Gone(at, reason):
                 log.info("the caller's leg is gone: %s", reason)
                 self._silence()
+                self._floor.thinking.drop()
                 if (turn := await self._body.ear.finish(at)) is not None and turn.text:
-                    self._hear(turn)  # "take me off your list", and hung up
+                    self._happen(self._heard(turn))  # "take me off your list", and hung up
                 self._happen(HungUp(at))
                 self._over.set()
             case Reported(event):
                 self._happen(event)
+            case Understood():
+                self._on_understood()
             case _:
                 assert_never(signal)
 
     def _on_onset(self, at: float) -> None:
         self._clock.no_input = None
+        self._floor.thinking.hold()
         mouth, saying = self._body.mouth, self._floor.saying
         if saying is None or not mouth.speaking:
             return
@@ -183,9 +192,10 @@ class Conversation:
 
     def _on_turn(self, turn: Utterance) -> None:
         self._clock.short = None
-        mouth, saying = self._body.mouth, self._floor.saying
+        mouth, saying, thinking = self._body.mouth, self._floor.saying, self._floor.thinking
+        thinking.release()
         if saying is None or not mouth.speaking:
-            if not turn.text and turn.voiced_s < _BURST_S:
+            if not turn.text and (thinking.busy or turn.voiced_s < _BURST_S):
                 self._rearm_no_input(turn.decided_at)
                 return
             self._hear(turn)
@@ -198,13 +208,30 @@ class Conversation:
                 mouth.resume()
             case Verdict.STOP:
                 self._hear(turn)
-                mouth.resume()  # words that moved nothing: the prompt goes on
+                if not thinking.busy:
+                    mouth.resume()  # words that moved nothing: the prompt goes on
 
-    def _hear(self, turn: Utterance) -> None:
+    def _heard(self, turn: Utterance) -> Heard:
         self._clock.silences = 0
         self._body.history.heard(turn, self._slot())
-        event = Heard(turn.decided_at, turn.text, confidence=turn.confidence)
-        self._happen(event, reply_to=turn.ended_at)
+        return Heard(turn.decided_at, turn.text, confidence=turn.confidence)
+
+    def _hear(self, turn: Utterance) -> None:
+        event = self._heard(turn)
+        if not self._floor.thinking.begin(self._flow, self.state, event, turn.ended_at):
+            self._happen(event, reply_to=turn.ended_at)
+
+    def _on_understood(self) -> None:
+        thought = self._floor.thinking.collect()
+        if thought is None:
+            return  # the caller has gone on meanwhile
+        self._rearm_no_input(self._body.now())
+        self._happen(thought.heard, reply_to=thought.reply_to)
+        self._body.mouth.resume()
+
+    def foresee(self, text: str) -> None:
+        """The caller may have said all he will: think about it while the silence is still waited for."""
+        self._floor.thinking.foresee(self._flow, self.state, text, at=self._body.now())
 
     def _on_key(self, key: str, at: float) -> None:
         entry = self._body.keys.press(key, at)
@@ -218,6 +245,7 @@ class Conversation:
 
     def _enter(self, entry: str, at: float) -> None:
         self._clock.silences = 0
+        self._floor.thinking.drop()
         self._body.history.pressed(entry, at, self._slot())
         self._happen(Pressed(at, entry), reply_to=at)
 
@@ -319,7 +347,7 @@ class Conversation:
     # -- small questions
 
     def _rearm_no_input(self, now: float) -> None:
-        if self._listen is not None and not self._body.mouth.speaking:
+        if self._listen is not None and not self._body.mouth.speaking and not self._floor.thinking.busy:
             self._clock.no_input = now + self._clock.no_input_s
 
     def _slot(self) -> str | None:

@@ -62,7 +62,12 @@ class Reported:
     event: Event
 
 
-Signal: TypeAlias = Arrived | Up | Onset | Turn | Key | Gone | Reported
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A turn that was put to a language model can be used."""
+
+
+Signal: TypeAlias = Arrived | Up | Onset | Turn | Key | Gone | Reported | Understood
 
 
 class Inbox:
