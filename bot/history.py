@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from bot.ear import Turn as Utterance
@@ -33,6 +34,7 @@ class History:
         self._events = events
         self._turns = 0
         self._answers: Mapping[str, Answer] = {}
+        self._finish: Finish | None = None
 
     def begun(self, flow_body: str) -> None:
         """The caller's leg is there."""
@@ -109,8 +111,16 @@ class History:
 
     def finished(self, record: dict[str, object], disposition: str, score: int, at: float) -> None:
         """The call is over; this is its result."""
-        self._writer.put(Finish(self.call.id, disposition, score, record, at))
+        self._finish = Finish(self.call.id, disposition, score, record, at)
+        self._writer.put(self._finish)
         self._events.publish(self.call.id, "ended", at=at, disposition=disposition, score=score)
+
+    def retold(self, summary: str) -> None:
+        """A better summary has come after the call: the result is kept again with it."""
+        assert self._finish is not None, "the call is over"
+        self._finish = replace(self._finish, record={**self._finish.record, "summary": summary})
+        self._writer.put(self._finish)
+        self._events.publish(self.call.id, "retold", **{"pii.summary": summary})
 
     async def flush(self) -> None:
         """Wait until every row is in the database or in the journal on disk."""

@@ -18,10 +18,13 @@ from bot import preload
 from bot.conversation import Body, Conversation
 from bot.ear import Ear
 from bot.hands import Hands, TransferRefused
+from bot.hangup import hang_up
 from bot.history import History
 from bot.inbox import Arrived, Gone, Inbox
 from bot.keys import Keys
 from bot.line import Line
+from bot.mind import open_mind
+from bot.mind_turn import Foresight
 from bot.mouth import Mouth
 from bot.order import BadOrder, Order, direction_of
 from bot.settings import BotSettings
@@ -42,6 +45,7 @@ from store.writer import Writer, journal_path
 
 log = logging.getLogger("leadline.job")
 
+_RECENT = 100  #: calls among which a leg that came back is looked for
 _APOLOGY = "I'm sorry, something went wrong on our side. Goodbye."
 
 
@@ -54,6 +58,7 @@ class Parts:
     ear: Ear
     mouth: Mouth
     studio: Studio
+    foresight: Foresight
 
 
 async def take_call(ctx: JobContext) -> None:
@@ -79,6 +84,10 @@ async def _take(ctx: JobContext, settings: BotSettings) -> None:
                 log.info("no caller came; leaving the room")
                 await ctx.delete_room()
                 return
+            if await _already_over(calls, arrived):
+                log.warning("this caller's conversation was over before livekit-server came back; hanging up")
+                await hang_up(ctx.api, ctx.room)
+                return
             call = known or _new_call(ctx, order, flow, arrived)
             async with writer_of(call.id) as writer:
                 sip_id = arrived.attributes.get("sip.callID", "")
@@ -100,18 +109,23 @@ async def _converse(
         facts={"caller": call.caller, "callee": call.callee},
         lead=call.lead,
     )
-    await _prepare_greeting(parts.studio, flow, state)
-    body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
-    conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
-    try:
-        await conversation.run()
-    except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept
-        log.exception("the conversation broke")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(parts.mouth.say(_APOLOGY), 8)
-    if call.direction is Direction.OUTBOUND and not conversation.answered:
-        return  # nobody was reached: how the network answered is the dialer's to record
-    await _finish(ctx, parts, flow, conversation.state, history)
+    async with open_mind(settings.llm, settings.llm_base_url, history.asked_model) as mind:
+        await _prepare_greeting(parts.studio, flow, state)
+        body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history, mind=mind)
+        conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
+        parts.foresight.think = conversation.foresee
+        try:
+            await conversation.run()
+        except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept
+            log.exception("the conversation broke")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(parts.mouth.say(_APOLOGY), 8)
+        if call.direction is Direction.OUTBOUND and not conversation.answered:
+            return  # nobody was reached: how the network answered is the dialer's to record
+        await _finish(ctx, parts, flow, conversation.state, history)
+        if (summary := await mind.retell(flow, conversation.state)) is not None:  # nobody waits for it any more
+            history.retold(summary)
+            await history.flush()
 
 
 async def _finish(ctx: JobContext, parts: Parts, flow: Flow, state: State, history: History) -> None:
@@ -122,8 +136,7 @@ async def _finish(ctx: JobContext, parts: Parts, flow: Flow, state: State, histo
     history.finished(result, state.disposition or "failed", int(total), time.time())
     await history.flush()
     await parts.line.close()
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(ctx.delete_room(), 5)
+    await hang_up(ctx.api, ctx.room)
 
 
 async def _prepare_greeting(studio: Studio, flow: Flow, state: State) -> None:
@@ -156,6 +169,14 @@ async def _known(calls: Calls, order: Order) -> NewCall | None:
     except UnknownCall:
         log.warning("the dispatch names a call without a row; going on without its lead")
         return None
+
+
+async def _already_over(calls: Calls, arrived: Arrived) -> bool:
+    """Whether this leg has had its conversation. A restarted server sends a new agent to legs that reconnect to it."""
+    leg = arrived.attributes.get("sip.callID", "")
+    return bool(leg) and any(
+        call.sip.call_id == leg and call.ended_at is not None for call in await calls.list(_RECENT)
+    )
 
 
 def _new_call(ctx: JobContext, order: Order, flow: Flow, arrived: Arrived) -> NewCall:
@@ -195,11 +216,12 @@ async def _parts(ctx: JobContext) -> AsyncIterator[Parts]:
     inbox = Inbox()
     with ThreadPoolExecutor(1, "ear") as listening, ThreadPoolExecutor(1, "studio") as rendering:
         line = Line(ctx.room, inbox)
-        ear = Ear(inbox, preload.RECOGNISER, VoiceActivity(builtin()), listening, patience)
+        foresight = Foresight(patience)
+        ear = Ear(inbox, preload.RECOGNISER, VoiceActivity(builtin()), listening, foresight)
         studio = Studio(preload.VOICE, preload.CACHE, rendering)
         inbox.attach(ear.push)
         try:
-            yield Parts(inbox, line, ear, Mouth(line.speaker, studio), studio)
+            yield Parts(inbox, line, ear, Mouth(line.speaker, studio), studio, foresight)
         finally:
             await line.close()
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeoutError, llm
 
+from bot.providers import ProviderUnusable, llm_plugin
 from flows.flow import Flow
 from flows.model import Meaning
 from flows.retelling import read_summary, retellable, summary_instructions, summary_schema, summary_turn
@@ -22,6 +25,7 @@ log = logging.getLogger("leadline.mind")
 
 _ANSWER_MAX: Final = 6_000  #: characters; a model that goes on and on is cut off
 _TOKENS_MAX: Final = 400
+_CLOSE_S: Final = 2.0
 
 
 class Verdict(StrEnum):
@@ -197,3 +201,22 @@ class ModelMind:
                     if sum(map(len, pieces)) > _ANSWER_MAX:
                         raise Unreadable("the model's answer has no end")
         return "".join(pieces)
+
+
+@asynccontextmanager
+async def open_mind(choice: str, base_url: str, told: Callable[[Verdict, int], None]) -> AsyncIterator[Mind]:
+    """The mind that the settings name. A model that cannot be used costs the call nothing but its help."""
+    try:
+        model = llm_plugin(choice, base_url)
+    except ProviderUnusable as wrong:
+        log.error("this call goes by the rules alone: %s", wrong)
+        model = None
+    if model is None:
+        yield NoMind()
+        return
+    model.prewarm()  # the connection is there before the first question
+    try:
+        yield ModelMind(model, told)
+    finally:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(model.aclose(), _CLOSE_S)

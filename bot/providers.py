@@ -101,9 +101,7 @@ def build(modality: Modality, choice: str, base_url: str = "") -> object | None:
     try:
         return _constructor(plugin)(**options)
     except ModuleNotFoundError as missing:
-        raise ProviderUnusable(
-            f"{modality} provider {name!r} is not installed: uv sync --extra {plugin.extra} ({missing.name} is missing)"
-        ) from missing
+        raise _not_installed(modality, choice, plugin, missing) from missing
     except (RuntimeError, ValueError, OSError) as wrong:
         hint = (
             "its weights come from a hub: run `python -m livekit.agents download-files` where the hub can be reached, "
@@ -112,6 +110,20 @@ def build(modality: Modality, choice: str, base_url: str = "") -> object | None:
             else "check its settings"
         )
         raise ProviderUnusable(f"{modality} provider {name!r} cannot start ({wrong}); {hint}") from wrong
+
+
+def preload(modality: Modality, choice: str, base_url: str = "") -> None:
+    """Import what a setting names, so that no call waits for it.
+
+    Raises:
+        ProviderUnusable: see `check`; also when its package is not installed.
+    """
+    plugin = check(modality, choice, base_url)
+    if plugin is not None:
+        try:
+            importlib.import_module(plugin.module)
+        except ModuleNotFoundError as missing:
+            raise _not_installed(modality, choice, plugin, missing) from missing
 
 
 def stt_plugin(choice: str) -> stt.STT[Any] | None:
@@ -132,6 +144,13 @@ def llm_plugin(choice: str, base_url: str = "") -> llm.LLM[Any] | None:
 def vad_plugin(choice: str) -> vad.VAD | None:
     """The voice activity detector a setting names, None for the built-in one."""
     return cast("vad.VAD | None", build("vad", choice))
+
+
+def _not_installed(modality: Modality, choice: str, plugin: Plugin, missing: ModuleNotFoundError) -> ProviderUnusable:
+    name = choice.partition("/")[0]
+    return ProviderUnusable(
+        f"{modality} provider {name!r} is not installed: uv sync --extra {plugin.extra} ({missing.name} is missing)"
+    )
 
 
 def _constructor(plugin: Plugin) -> Callable[..., object]:
