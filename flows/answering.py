@@ -349,11 +349,21 @@ def _quoted(turn: Turn, event: Heard) -> list[tuple[Slot, Hearing]]:
         if slot.name == CALLBACK and turn.focus.slot != CALLBACK:
             continue
         heard = understand(turn, slot, said)
-        wider = understand(turn, slot, quoted(event.text, quote.quote, _NEIGHBOURS) or said)
-        if heard.value is None or (slot.type not in OPEN_TYPES and wider.value not in (None, heard.value)):
-            continue  # "fifty" out of "a hundred and fifty"
+        if heard.value is None or _cut_out(turn, slot, event.text, said, heard.value):
+            continue
         found.append((slot, replace(heard, certainty=min(heard.certainty, _POINTED))))
     return found
+
+
+def _cut_out(turn: Turn, slot: Slot, text: str, said: str, value: Value) -> bool:
+    """Tell whether the words around `said` belong to its value: "fifty" out of "a hundred and fifty"."""
+    around = quoted(text, said, _NEIGHBOURS)
+    if around is None or slot.type in OPEN_TYPES:
+        return False
+    wider, begins = understand(turn, slot, around), around.find(said)
+    if wider.value in (None, value) or wider.span is None:
+        return False
+    return wider.span[0] < begins + len(said) and begins < wider.span[1]
 
 
 def doubtful(slot: Slot, certainty: float) -> bool:
