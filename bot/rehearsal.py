@@ -1,4 +1,4 @@
-"""Stand-ins that ship: a speaker that plays nowhere, a recogniser that was told what to hear, work done on the spot."""
+"""Stand-ins that ship: a speaker that plays nowhere, ears and a mind that were told what to find, work done on the spot."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import numpy as np
 from bot.speech.audio import Pcm, Samples
 from bot.speech.moonshine import Transcript
 from bot.speech.voice import RATE
+from flows.flow import Flow
+from flows.model import Meaning
+from flows.state import State
+from flows.suggestion import unsure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -87,6 +91,36 @@ class ScriptedVoice:
         """See `Voice`."""
         t = np.arange(int(0.06 * len(text) * RATE)) / RATE
         return np.asarray(0.3 * np.sin(2 * np.pi * 440 * t), np.float32)
+
+
+class ScriptedMind:
+    """`Mind` that finds what it was told, the last again and again. A thought ends when `think` has been called."""
+
+    def __init__(self, *meanings: Meaning | None, summary: str | None = None) -> None:
+        self._meanings = [*meanings] or [None]
+        self._summary = summary
+        self._free = asyncio.Event()
+        self.asked: list[str] = []
+
+    def think(self) -> None:
+        """Let every thought end, now and from now on."""
+        self._free.set()
+
+    def unsure(self, flow: Flow, state: State, text: str, *, at: float) -> bool:
+        """See `Mind`."""
+        return unsure(flow, state, text, at=at)
+
+    async def understand(self, flow: Flow, state: State, text: str, *, at: float) -> Meaning | None:
+        """See `Mind`."""
+        if not self.unsure(flow, state, text, at=at):
+            return None
+        self.asked.append(text)
+        await self._free.wait()
+        return self._meanings.pop(0) if len(self._meanings) > 1 else self._meanings[0]
+
+    async def retell(self, flow: Flow, state: State) -> str | None:
+        """See `Mind`."""
+        return self._summary if state.ended else None
 
 
 class OnTheSpot(Executor):

@@ -14,6 +14,7 @@ from bot.hands import Hands, TransferRefused
 from bot.history import History
 from bot.inbox import Gone, Inbox, Key, Onset, Up
 from bot.keys import Keys
+from bot.mind import Mind, NoMind
 from bot.mouth import Mouth
 from bot.rehearsal import MemorySpeaker, OnTheSpot, ScriptedRecogniser, ScriptedVoice
 from bot.speech.vad import VoiceActivity, builtin
@@ -84,7 +85,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(tmp_path: Path, flow_name: str = "b2b-software") -> AsyncIterator[Scene]:
+async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | None = None) -> AsyncIterator[Scene]:
     flow = load_flow(flow_name)
     calls, clock = MemoryCalls(), FrozenClock()
     async with Writer(calls, tmp_path / "journal.jsonl") as writer:
@@ -94,7 +95,7 @@ async def scene(tmp_path: Path, flow_name: str = "b2b-software") -> AsyncIterato
         inbox, speaker = Inbox(), MemorySpeaker()
         mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()))
         ear = Ear(inbox, ScriptedRecogniser([""]), VoiceActivity(builtin()), OnTheSpot(), lambda _e, _t: 0.2)
-        body = Body(inbox, ear, mouth, Keys(), Hands(refuse), history, clock)
+        body = Body(inbox, ear, mouth, Keys(), Hands(refuse), history, clock, mind or NoMind())
         state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts={"caller": CALLER}, lead={})
         conversation = Conversation(flow, state, body, call_max_s=600)
         running = asyncio.create_task(conversation.run())
