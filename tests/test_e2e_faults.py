@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 from livekit import api
 
@@ -67,7 +68,7 @@ async def trunk_is_there(stack: Stack) -> bool:
         async with open_livekit(stack.at) as lk:
             trunks = (await lk.sip.list_inbound_trunk(api.ListSIPInboundTrunkRequest())).items
             rules = (await lk.sip.list_dispatch_rule(api.ListSIPDispatchRuleRequest())).items
-    except api.TwirpError:
+    except (api.ServerError, aiohttp.ClientError):
         return False
     return [trunk.name for trunk in trunks] == ["e2e"] and len(rules) == 3
 
@@ -90,13 +91,13 @@ async def test_a_call_outlives_redis_and_trunks_come_back_with_an_empty_one(frai
 
 def _listens(url: str) -> bool:
     """Whether something takes connections there."""
-    host, port = url.removeprefix("redis://").partition("/")[0].split(":")
+    host, port = url.partition("//")[2].partition("/")[0].split(":")
     with socket.socket() as probe:
         return probe.connect_ex((host, int(port))) == 0
 
 
 async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
-    worker = frail.pid("worker")
+    worker, workers = frail.pid("worker"), registrations(frail)
     assert worker is not None
     async with calling(frail.at, SHORT, "+12025550182") as call:
         await call.media.wait_speech(call.t["answer"])
@@ -107,7 +108,7 @@ async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
     (row,) = await finished(frail.at, "+12025550182")
     assert row.disposition == "qualified"
     await eventually(lambda: frail.pid("worker") not in (None, worker), 30)
-    await eventually(lambda: registrations(frail) == 2, 60)
+    await eventually(lambda: registrations(frail) == workers + 1, 60)
 
 
 def registrations(stack: Stack) -> int:
@@ -115,7 +116,8 @@ def registrations(stack: Stack) -> int:
     return (stack.at.run_dir / "logs" / "worker.log").read_text().count(WORKER_READY)
 
 
-async def test_a_dead_server_ends_the_call_and_its_row_within_ten_seconds(frail: Stack) -> None:
+async def test_a_server_that_dies_and_comes_back_ends_the_call_within_ten_seconds(frail: Stack) -> None:
+    workers = registrations(frail)
     async with calling(frail.at, SHORT, "+12025550183") as call:
         await bot_turn(call)
         frail.kill("livekit")
@@ -123,9 +125,28 @@ async def test_a_dead_server_ends_the_call_and_its_row_within_ten_seconds(frail:
         assert call.ended_by == "remote"
     (row,) = await finished(frail.at, "+12025550183")
     assert row.disposition == "abandoned"
-    await eventually(lambda: trunk_is_there(frail))
-    await eventually(lambda: registrations(frail) == 3, 60)
-    await qualify(frail, "+12025550184")
+    await works_again(frail, workers + 1, "+12025550184")
+
+
+async def test_a_server_that_stays_away_ends_the_call_within_ten_seconds(frail: Stack) -> None:
+    workers = registrations(frail)
+    async with calling(frail.at, SHORT, "+12025550188") as call:
+        await bot_turn(call)
+        frail.stop("livekit")
+        await eventually(lambda: not _listens(frail.livekit_url))
+        await call.wait_ended(10)
+        assert call.ended_by == "remote"
+    (row,) = await finished(frail.at, "+12025550188")
+    assert row.disposition == "abandoned"
+    frail.start("livekit")
+    await works_again(frail, workers + 1, "+12025550189")
+
+
+async def works_again(stack: Stack, workers: int, caller: str) -> None:
+    """Trunks are there, so many registrations were made, and a call is answered and finished."""
+    await eventually(lambda: trunk_is_there(stack), 30)
+    await eventually(lambda: registrations(stack) >= workers, 60)
+    await qualify(stack, caller)
 
 
 # -- a stack without a worker
