@@ -37,6 +37,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"  #: an HTTP error: 401, 429, 500, …
     UNREACHABLE = "unreachable"
     UNREADABLE = "unreadable"
+    DROPPED = "dropped"  #: the caller went on before the answer came
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +117,20 @@ class ModelMind:
             return None
         self._asked += 1
         began = time.perf_counter()
-        meaning, verdict = await self._understand(flow, state, text, at)
-        ms = round((time.perf_counter() - began) * 1000)
+        verdict = Verdict.DROPPED
+        try:
+            meaning, verdict = await self._understand(flow, state, text, at)
+        finally:
+            self._count(verdict, round((time.perf_counter() - began) * 1000))
+        return meaning
+
+    def _count(self, verdict: Verdict, ms: int) -> None:
         if verdict in (Verdict.UNDERSTOOD, Verdict.NOTHING):
             self._failures = 0
-        else:
+        elif verdict is not Verdict.DROPPED:
             self._failures += 1
             log.warning("the language model did not help (%s after %d ms): going on with the rules", verdict, ms)
         self._told(verdict, ms)
-        return meaning
 
     async def retell(self, flow: Flow, state: State) -> str | None:
         """See `Mind`."""

@@ -9,9 +9,11 @@ from typing import Final
 
 from bot.mind import Mind
 from flows.flow import Flow
-from flows.model import Expect, Heard, Meaning
+from flows.model import Expect, Heard, Meaning, SlotType
 from flows.state import State
 
+#: Half a number is no guess at the whole.
+_SPELLED: Final = frozenset({SlotType.PHONE, SlotType.EMAIL, SlotType.DIGITS})
 #: Guesses at one turn that are put to the model before the turn is over: a caller who pauses often costs no fortune.
 _GUESSES_MAX: Final = 2
 
@@ -41,7 +43,7 @@ class Foresight:
         self.think: Callable[[str], None] | None = None
 
     def __call__(self, expect: Expect, text: str) -> float:
-        if self.think is not None and text:
+        if self.think is not None and text and expect.kind not in _SPELLED:
             self.think(text)
         return self._patience(expect, text)
 

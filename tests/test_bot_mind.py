@@ -17,6 +17,7 @@ from flows.model import Quote
 from flows.rehearsal import Rehearsal
 from store.flowfiles import load_flow
 from tests.openai_server import KEY, Behaviour, OpenAIServer
+from tests.waiting import eventually
 
 AT = 1_795_446_000.0
 B2B = load_flow("b2b-software")
@@ -171,6 +172,17 @@ async def test_a_call_has_its_share_of_questions(monkeypatch: pytest.MonkeyPatch
         for _ in range(5):
             await it.about(ODD)
         assert len(it.server.requests) == 3
+
+
+async def test_an_answer_that_nobody_waits_for_is_counted_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with asked(monkeypatch, Behaviour(fault="hang")) as it:
+        for _ in range(3):
+            waiting = asyncio.create_task(it.about(ODD))
+            await eventually(lambda: len(it.server.requests) > len(it.told))
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+        assert it.told == [Verdict.DROPPED] * 3
+        assert it.mind.unsure(B2B, opened().state, ODD, at=AT)
 
 
 async def test_slow_tokens_within_the_limit_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from bot.inbox import Gone, Key, Onset
 from bot.mind_turn import Foresight, Thinking
 from bot.rehearsal import ScriptedMind
 from flows.flow import Flow
-from flows.model import Expect, Heard, Meaning, Quote
+from flows.model import Expect, Heard, Meaning, Quote, SlotType
 from flows.rehearsal import Rehearsal
 from flows.state import State
 from store.flowfiles import load_flow
@@ -223,4 +223,5 @@ def test_foresight_changes_no_patience() -> None:
     assert foresight(Expect(), "abc") == 0.3
     foresight.think = seen.append
     assert [foresight(Expect(), text) for text in ("abc", "")] == [0.3, 0.0]
+    foresight(Expect(SlotType.PHONE, "phone"), "two oh two")  # half a number is no guess at the whole
     assert seen == ["abc"]
