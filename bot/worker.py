@@ -15,6 +15,7 @@ import aiohttp
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 
+from bot.orphans import close_orphans
 from bot.settings import BotSettings, LiveKitSettings
 from bot.speech import weights
 from flows.schema import FlowError
@@ -60,7 +61,7 @@ def build(settings: BotSettings, livekit: LiveKitSettings) -> AgentServer:
         ws_url=livekit.url,
         api_key=livekit.api_key,
         api_secret=livekit.api_secret.get_secret_value(),
-        preload_modules=["bot.preload", "bot.job"],
+        preload_modules=["bot.preload", "bot.job", "bot.frozen"],
         setup_fnc=warm,
         load_fnc=load,
         load_threshold=0.999,
@@ -97,6 +98,7 @@ async def run() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: os._exit(1) if stop.is_set() else stop.set())
     stopping = asyncio.create_task(stop.wait(), name="worker.stop")
+    orphans = asyncio.create_task(close_orphans(server, livekit, StoreSettings().database_url), name="worker.orphans")
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
@@ -104,8 +106,9 @@ async def run() -> None:
     log.info("draining: no new calls, %d running", len(server.active_jobs))
     with contextlib.suppress(TimeoutError):
         await server.drain(settings.drain_s)
+    orphans.cancel()
     await server.aclose()
-    await asyncio.gather(serving, return_exceptions=True)
+    await asyncio.gather(serving, orphans, return_exceptions=True)
 
 
 def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:

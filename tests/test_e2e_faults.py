@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 from livekit import api
 
@@ -24,10 +25,13 @@ from tests.e2e_support import (
     SHORT,
     UNKNOWN,
     Files,
+    at_rest,
     bot_turn,
     calling,
     finished,
+    nothing_left,
     open_livekit,
+    processes,
     write_files,
 )
 from tests.waiting import eventually
@@ -114,6 +118,26 @@ async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
 def registrations(stack: Stack) -> int:
     """How often a worker of this stack was accepted by livekit-server."""
     return (stack.at.run_dir / "logs" / "worker.log").read_text().count(WORKER_READY)
+
+
+async def test_a_call_whose_process_is_killed_is_hung_up_and_closed(frail: Stack) -> None:
+    before = await at_rest(frail)
+    async with calling(frail.at, SHORT, "+12025550190") as call:
+        await call.media.wait_speech(call.t["answer"])
+        os.kill(in_the_call(frail), signal.SIGKILL)
+        await call.wait_ended(10)
+        assert call.ended_by == "remote"
+    (row,) = await finished(frail.at, "+12025550190")
+    assert row.disposition == "failed"
+    await nothing_left(frail, before)
+
+
+def in_the_call(stack: Stack) -> int:
+    """The process that talks in the only call: of the worker's family it alone is connected to the server."""
+    port = int(stack.livekit_url.rpartition(":")[2])
+    family = [psutil.Process(pid) for pid in processes(stack)]
+    (job,) = [p.pid for p in family if any(c.raddr and c.raddr.port == port for c in p.net_connections())]
+    return job
 
 
 async def test_a_server_that_dies_and_comes_back_ends_the_call_within_ten_seconds(frail: Stack) -> None:
