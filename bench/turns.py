@@ -12,6 +12,7 @@ from bench.figures import machine, summary, versions
 from bench.script import SHORT, Scripted, clips, hold
 from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
+from cli.stack.config import ALL_PARTS
 from sip.phone import CallFailed, Phone
 
 METHOD = (
@@ -19,7 +20,8 @@ METHOD = (
     "(kernel receive times, -45 dBFS); floor: median of 20 echo round trips in the same run"
 )
 PACE = 1.08
-_IN_CALL_S = 25.0
+_IN_CALL_S = 20.0
+_CPU_S = 15.0
 
 
 async def turns(edge_name: str, n: int) -> dict[str, object]:
@@ -51,13 +53,28 @@ async def together(edge_name: str, calls: int, rate: float = 4.0) -> dict[str, o
 
             running = [asyncio.create_task(later(i)) for i in range(calls)]
             await asyncio.sleep(_IN_CALL_S + (calls / rate if rate else 0))
-            memory = _owned_mb(where, calls)
+            memory, began = _owned_mb(where, calls), _cpu_s(where)
+            await asyncio.sleep(_CPU_S)
+            cpu = {part: round((s - began[part]) / _CPU_S * 100) for part, s in _cpu_s(where).items()}
             done = await asyncio.gather(*running)
         return _report(where, floor, done) | {
             "offered": calls,
             "answered": sum(call.answered for call in done),
             "owned_mb_per_call": memory,
+            "cpu_percent_of_a_core": cpu,
         }
+
+
+def _cpu_s(where: Edge) -> dict[str, float]:
+    """CPU seconds used so far by each part, its children included."""
+    if where.stack is None:
+        return {}
+    used: dict[str, float] = {}
+    for part in ALL_PARTS:
+        if (pid := where.stack.pid(part)) is not None:
+            process = psutil.Process(pid)
+            used[part] = sum(float(sum(p.cpu_times()[:2])) for p in (process, *process.children(recursive=True)))
+    return used
 
 
 def _owned_mb(where: Edge, calls: int) -> dict[str, float]:

@@ -16,16 +16,21 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from bot.speech.audio import Pcm, decibels, to_float
+from bot.speech.audio import Pcm, Samples, decibels, to_float
 from bot.speech.moonshine import RATE, Recogniser, Transcript
-from bot.speech.vad import VoiceActivity
+from bot.speech.vad import Activity
 from flows.model import Expect
 
 _PREROLL_S: Final = 0.4  # context before the onset that the recogniser gets
 _DECODE_AFTER_S: Final = 0.07
+_DECODE_LATER_S: Final = 0.15
+_LONG_S: Final = 0.5
 _STILL_SPEAKING_S: Final = 0.05
 _CONTRAST_DB: Final = 25.0  # energy tells silence only when speech stands this far above the floor
+_STEP: Final = RATE // 100  # samples in 10 ms
+_JUDGE_EVERY: Final = 5  # levels: speech and noise are told apart anew every 50 ms
 _SEGMENT_S: Final = 18.0  # a monologue is decoded in segments: Moonshine takes 30 s
 _SEGMENT_MAX_S: Final = 24.0
 TURN_MAX_S: Final = 60.0
@@ -59,7 +64,7 @@ class Ear:
     """One per call. Holds the audio of the turn that is being spoken."""
 
     def __init__(
-        self, sink: EarSink, recogniser: Recogniser, activity: VoiceActivity, executor: Executor, patience: Patience
+        self, sink: EarSink, recogniser: Recogniser, activity: Activity, executor: Executor, patience: Patience
     ) -> None:
         self.expect = Expect()
         self._sink = sink
@@ -106,7 +111,7 @@ class Ear:
             if self._sound.seconds > _SEGMENT_MAX_S:
                 self._decoder.commit(self._sound.cut_quietest(), self.expect.hotwords)
             return
-        if (silence >= _DECODE_AFTER_S or over) and self._decoder.idle:
+        if (silence >= self._decoder.start_after_s or over) and self._decoder.idle:
             self._decoder.start(self._sound.samples(), self.expect.hotwords)
         text = self._decoder.text(self.expect, self._patience)
         if text is None:
@@ -134,7 +139,10 @@ class _Sound:
     def __init__(self) -> None:
         self._data = np.zeros(int((_SEGMENT_MAX_S + 2) * RATE), np.int16)
         self._size = 0
-        self._levels: list[float] = []
+        self._levels = np.zeros(len(self._data) // _STEP, np.float32)
+        self._measured = 0  # levels known
+        self._judged = -_JUDGE_EVERY  # how many were known when speech and floor were last told apart
+        self._threshold: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -145,42 +153,54 @@ class _Sound:
             self.keep_last(_SEGMENT_MAX_S)
         self._data[self._size : self._size + len(pcm)] = pcm
         self._size += len(pcm)
-        done = len(self._levels) * 160
-        fresh = self._data[done : self._size]
-        if len(fresh) >= 160:
-            self._levels.extend(decibels(to_float(fresh), 160).tolist())
+        self._measure()
 
     def keep_last(self, seconds: float) -> None:
-        keep = min(self._size, int(seconds * 100) * 160)
-        if keep == self._size:
+        keep = min(self._size // _STEP, int(seconds * 100))
+        if keep * _STEP == self._size:
             return
-        self._data[:keep] = self._data[self._size - keep : self._size].copy()
-        self._size = keep
-        self._levels = decibels(to_float(self._data[:keep]), 160).tolist() if keep else []
+        start = self._size - keep * _STEP
+        self._data[: keep * _STEP] = self._data[start : self._size].copy()
+        self._size = keep * _STEP
+        self._measured, self._judged, self._threshold = 0, -_JUDGE_EVERY, None
+        self._measure()
 
-    def samples(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    def samples(self) -> Samples:
         return to_float(self._data[: self._size])
 
     def quiet_s(self) -> float:
         """Seconds since the last sound, by energy; 0 when speech does not stand clear of the noise."""
-        levels = np.asarray(self._levels[-1000:], np.float32)
-        if len(levels) < 10:
+        if self._measured - self._judged >= _JUDGE_EVERY:
+            self._judged, self._threshold = self._measured, _threshold(self._levels[: self._measured][-1000:])
+        if self._threshold is None:
             return 0.0
-        speech, floor = np.percentile(levels, (90, 5))
-        floor = max(float(floor), -90.0)
-        if speech - floor <= _CONTRAST_DB:
-            return 0.0
-        recent = levels[-120:]
-        loud = np.flatnonzero(recent > max(speech - 30.0, floor + 12.0))
+        recent = self._levels[max(0, self._measured - 120) : self._measured]
+        loud = np.flatnonzero(recent > self._threshold)
         return (len(recent) - 1 - int(loud[-1])) * 0.01 if len(loud) else len(recent) * 0.01
 
-    def cut_quietest(self) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    def cut_quietest(self) -> Samples:
         """Take everything up to the quietest moment of the last two seconds; the rest stays."""
-        tail = np.asarray(self._levels[-200:], np.float32)
-        cut = (len(self._levels) - len(tail) + int(tail.argmin())) * 160
+        tail = self._levels[max(0, self._measured - 200) : self._measured]
+        cut = (self._measured - len(tail) + int(tail.argmin())) * _STEP
         head = to_float(self._data[:cut])
         self.keep_last((self._size - cut) / RATE)
         return head
+
+    def _measure(self) -> None:
+        known, whole = self._measured, self._size // _STEP
+        if whole > known:
+            fresh = to_float(self._data[known * _STEP : whole * _STEP])
+            self._levels[known:whole] = decibels(fresh, _STEP)
+            self._measured = whole
+
+
+def _threshold(levels: npt.NDArray[np.float32]) -> float | None:
+    """The level that tells sound from silence in this turn, dBFS; None when the two are too close to tell."""
+    if len(levels) < 10:
+        return None
+    speech, floor = (float(x) for x in np.percentile(levels, (90, 5)))
+    floor = max(floor, -90.0)
+    return max(speech - 30.0, floor + 12.0) if speech - floor > _CONTRAST_DB else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +219,7 @@ class _Decoder:
         self._certain: list[Future[Transcript]] = []
         self._guess: Future[Transcript] | None = None
         self._judged: _Decoded | None = None
+        self.start_after_s = _DECODE_AFTER_S
 
     @property
     def idle(self) -> bool:
@@ -211,6 +232,7 @@ class _Decoder:
 
     def restart(self) -> None:
         self._certain.clear()
+        self.start_after_s = _DECODE_AFTER_S
         self.drop()
 
     def drop(self) -> None:
@@ -219,11 +241,11 @@ class _Decoder:
             self._guess.cancel()
         self._guess = self._judged = None
 
-    def start(self, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], hotwords: tuple[str, ...]) -> None:
+    def start(self, samples: Samples, hotwords: tuple[str, ...]) -> None:
         self._guess = self._executor.submit(self._recogniser.transcribe, samples, hotwords)
         self._judged = None
 
-    def commit(self, samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], hotwords: tuple[str, ...]) -> None:
+    def commit(self, samples: Samples, hotwords: tuple[str, ...]) -> None:
         self._certain.append(self._executor.submit(self._recogniser.transcribe, samples, hotwords))
 
     def accept(self) -> None:
@@ -241,6 +263,8 @@ class _Decoder:
             text = " ".join(t.text for t in heard if t.text)
             confidence = min((t.confidence for t in heard if t.text), default=0.0)
             self._judged = _Decoded(text, confidence, patience(expect, text))
+            # Who dictates or thinks pauses often: the next guess may wait a little, the turn will not end sooner.
+            self.start_after_s = _DECODE_LATER_S if self._judged.patience > _LONG_S else _DECODE_AFTER_S
         return self._judged
 
 

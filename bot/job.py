@@ -27,8 +27,8 @@ from bot.mind import open_mind
 from bot.mind_turn import Foresight
 from bot.mouth import Mouth
 from bot.order import BadOrder, Order, direction_of
+from bot.senses import open_senses
 from bot.settings import BotSettings
-from bot.speech.vad import VoiceActivity, builtin
 from bot.studio import Studio, sentences
 from flows.engine import begin, record, step
 from flows.flow import Flow
@@ -74,7 +74,7 @@ async def _take(ctx: JobContext, settings: BotSettings) -> None:
     order = Order.parse(ctx.job.metadata, settings.flow)
     async with _store(order) as (calls, events, writer_of):
         await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
-        async with _parts(ctx) as parts:
+        async with _parts(ctx, settings) as parts:
             known = await _known(calls, order)
             flow = await _flow(calls, known, order)
             await parts.line.open()
@@ -212,13 +212,13 @@ async def _put_through(to: str) -> None:
 
 
 @asynccontextmanager
-async def _parts(ctx: JobContext) -> AsyncIterator[Parts]:
-    inbox = Inbox()
+async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]:
+    inbox, senses = Inbox(), open_senses(settings)
     with ThreadPoolExecutor(1, "ear") as listening, ThreadPoolExecutor(1, "studio") as rendering:
         line = Line(ctx.room, inbox)
         foresight = Foresight(patience)
-        ear = Ear(inbox, preload.RECOGNISER, VoiceActivity(builtin()), listening, foresight)
-        studio = Studio(preload.VOICE, preload.CACHE, rendering)
+        ear = Ear(inbox, senses.recogniser, senses.activity, listening, foresight)
+        studio = Studio(senses.voice, preload.CACHE, rendering)
         inbox.attach(ear.push)
         try:
             yield Parts(inbox, line, ear, Mouth(line.speaker, studio), studio, foresight)

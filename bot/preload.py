@@ -11,8 +11,9 @@ from typing import Final
 
 from bot.providers import ProviderUnusable, preload
 from bot.settings import BotSettings
-from bot.speech.local import RECOGNISER, VOICE
+from bot.speech.moonshine import Recogniser
 from bot.speech.vad import builtin
+from bot.speech.voice import Voice
 from bot.studio import PromptCache, Studio
 from flows.flow import Flow
 from flows.prompts import fixed
@@ -22,25 +23,32 @@ __all__ = ["CACHE", "FLOWS", "RECOGNISER", "VOICE"]
 
 log = logging.getLogger("leadline.preload")
 
-CACHE: Final = PromptCache(BotSettings().prompt_folder)
+SETTINGS: Final = BotSettings()
+RECOGNISER: Recogniser | None = None
+VOICE: Voice | None = None
+if "local" in (SETTINGS.stt, SETTINGS.tts):  # elsewhere the local weights may not even exist
+    from bot.speech import local
+
+    RECOGNISER, VOICE = local.RECOGNISER, local.VOICE
+CACHE: Final = PromptCache(SETTINGS.prompt_folder)
 FLOWS: Final[dict[str, Flow]] = {name: load_flow(name) for name in list_flows()}
 
 
-def _render_fixed_prompts() -> None:
-    studio = Studio(VOICE, CACHE, ThreadPoolExecutor(1))  # no thread starts: `prepare` renders right here
+def _render_fixed_prompts(voice: Voice) -> None:
+    studio = Studio(voice, CACHE, ThreadPoolExecutor(1))  # no thread starts: `prepare` renders right here
     for flow in FLOWS.values():
         for text in fixed(flow):
             studio.prepare(text)
 
 
 def _import_model() -> None:
-    settings = BotSettings()
     try:
-        preload("llm", settings.llm, settings.llm_base_url)  # 0.8 s, which no call shall wait for
+        preload("llm", SETTINGS.llm, SETTINGS.llm_base_url)  # 0.8 s, which no call shall wait for
     except ProviderUnusable as wrong:
         log.error("calls go by the rules alone: %s", wrong)
 
 
 _import_model()
-_render_fixed_prompts()
+if VOICE is not None and SETTINGS.tts == "local":
+    _render_fixed_prompts(VOICE)
 builtin()  # maps the detector's weights before the first fork

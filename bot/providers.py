@@ -5,13 +5,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeAlias, cast
+from typing import Any, Final, cast
 
 from livekit.agents import llm, stt, tts, vad
 
-from bot.settings import plugin_key
-
-Modality: TypeAlias = Literal["stt", "tts", "llm", "vad", "turn_detector"]
+from bot.settings import Modality, plugin_key
 
 
 class ProviderUnusable(RuntimeError):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Modality: TypeAlias = Literal["stt", "tts", "llm", "vad", "turn_detector"]
 
 
 class LiveKitSettings(BaseSettings):
@@ -42,6 +45,16 @@ class BotSettings(BaseSettings):
     health_port: int = Field(default=0, ge=0, le=65535, description="0 = any free port")
     memory_limit_mb: int = 1500
     prompt_cache: Path = Path("~/.cache/leadline/prompts")
+
+    def providers(self) -> dict[Modality, str]:
+        """What is chosen for each modality."""
+        return {
+            "stt": self.stt,
+            "tts": self.tts,
+            "llm": self.llm,
+            "vad": self.vad,
+            "turn_detector": self.turn_detector,
+        }
 
     @property
     def prompt_folder(self) -> Path:

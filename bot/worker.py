@@ -14,11 +14,14 @@ from typing import Final
 import aiohttp
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
+from pydantic import ValidationError
 
 from bot.orphans import close_orphans
+from bot.providers import ProviderUnusable, check
 from bot.settings import BotSettings, LiveKitSettings
 from bot.speech import weights
 from flows.schema import FlowError
+from store.calls import StoreError
 from store.database import open_calls
 from store.flowfiles import load_flow
 from store.settings import StoreSettings
@@ -61,7 +64,7 @@ def build(settings: BotSettings, livekit: LiveKitSettings) -> AgentServer:
         ws_url=livekit.url,
         api_key=livekit.api_key,
         api_secret=livekit.api_secret.get_secret_value(),
-        preload_modules=["bot.preload", "bot.job", "bot.frozen"],
+        preload_modules=["bot.preload", "bot.job"],
         setup_fnc=warm,
         load_fnc=load,
         load_threshold=0.999,
@@ -111,11 +114,28 @@ async def run() -> None:
     await asyncio.gather(serving, orphans, return_exceptions=True)
 
 
+def main() -> None:
+    """Run the worker; what a person can mend is said in one line, with exit code 1."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for noisy in ("alembic", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        asyncio.run(run())
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        sys.exit(f"leadline: setting LEADLINE_BOT_{name} is {first['input']!r}: {first['msg']}")
+    except (WorkerUnusable, ProviderUnusable, StoreError) as wrong:
+        sys.exit(f"leadline: {wrong}")
+
+
 def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:
     if not livekit.api_key or not livekit.api_secret.get_secret_value():
         raise WorkerUnusable("LIVEKIT_API_KEY and LIVEKIT_API_SECRET are not set: take them from livekit.yaml's keys")
     if "local" in (settings.stt, settings.tts) and (problems := weights.check()):
         raise WorkerUnusable("; ".join(problems))
+    for modality, choice in settings.providers().items():
+        check(modality, choice)
     try:
         load_flow(settings.flow)
     except FlowError as wrong:

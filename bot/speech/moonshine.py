@@ -73,6 +73,7 @@ class Moonshine:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1  # faster than two here, and no thread pool to lose in a fork
         options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # what a decode used is given back: memory is counted per call
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._encoder = _session(weights.ENCODER, options)
         self._decoder = _session(weights.DECODER, options)

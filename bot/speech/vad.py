@@ -26,6 +26,20 @@ class Detector(Protocol):
     def predict(self, window: Pcm) -> float: ...
 
 
+class Activity(Protocol):
+    """Whether somebody speaks, as the ear asks it."""
+
+    silence_s: float  #: seconds of silence so far
+
+    def push(self, pcm: Pcm) -> bool:
+        """Take PCM16 at 16 kHz; True when speech has just begun."""
+        ...
+
+    def settle(self) -> None:
+        """The turn is over: the next speech is a new onset."""
+        ...
+
+
 def builtin() -> Detector:
     """A detector with its own state; one per call."""
     detector: Detector = NATIVE()

@@ -70,7 +70,7 @@ async def worker_part(config: StackConfig, at: Endpoints, progress: Progress) ->
     """The bot's worker; it loads the speech models once, which takes a few seconds."""
     del at, progress
     ready = partial(health.worker_ready, RunDir(config.directory).log("worker"))
-    argv = [sys.executable, "-m", "cli.main", "worker"]
+    argv = [sys.executable, "-m", "bot"]
     return PartSpec("worker", argv, ready, "registered as leadline", start_s_max=90.0, grace_s=8.0)
 
 

@@ -6,6 +6,8 @@ import logging
 import signal
 import sys
 
+import uvloop
+
 from sip.gateway.bus import BusDown
 from sip.gateway.gateway import Gateway
 from sip.gateway.settings import GatewaySettings, MissingKeys, read_keys
@@ -49,7 +51,7 @@ def main() -> int:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         settings = GatewaySettings(given.redis, given.ws_url, given.ip, given.sip_port, read_keys())
-        asyncio.run(_serve(settings))
+        uvloop.run(_serve(settings))  # half the cost per packet of asyncio's own loop
     except MissingKeys as error:
         sys.stderr.write(f"{error}\n")
     except BusDown as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from livekit import rtc
 
+from sip.gateway.frames import FramePost
 from sip.ua.audio import FRAME, RATE
 from sip.ua.dtmf import Digit
 from sip.ua.g711 import Pcm, decode, encode
@@ -79,13 +80,13 @@ class Bridge(MediaStream):
         while not self._inbox.empty():
             self._inbox.get_nowait()  # what came before the answer is stale
         rest = np.zeros(0, np.int16)
+        post = FramePost(source, RATE)
         while True:
             packet = await self._inbox.get()
             samples = np.concatenate((rest, decode(packet.payload, packet.pt)))
             whole = len(samples) // ROOM_FRAME * ROOM_FRAME
             for i in range(0, whole, ROOM_FRAME):
-                frame = samples[i : i + ROOM_FRAME].tobytes()
-                await source.capture_frame(rtc.AudioFrame(frame, RATE, 1, ROOM_FRAME))
+                post.send(samples[i : i + ROOM_FRAME].tobytes())
             rest = samples[whole:]
 
     # Room to phone

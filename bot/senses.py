@@ -1,0 +1,38 @@
+"""Which ear, voice and voice activity a call uses: the local models that came with the fork, or the plugins chosen."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from bot import preload
+from bot.hosted import HostedRecogniser, HostedVoice, PluginActivity
+from bot.providers import ProviderUnusable, stt_plugin, tts_plugin, vad_plugin
+from bot.settings import BotSettings
+from bot.speech.moonshine import Recogniser
+from bot.speech.vad import Activity, VoiceActivity, builtin
+from bot.speech.voice import Voice
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """What a call hears and speaks with."""
+
+    recogniser: Recogniser
+    voice: Voice
+    activity: Activity
+
+
+def open_senses(settings: BotSettings) -> Senses:
+    """Build them on the running loop.
+
+    Raises:
+        ProviderUnusable: see `providers.build`; also when local speech is chosen where its weights are missing.
+    """
+    loop = asyncio.get_running_loop()
+    stt, tts, vad = stt_plugin(settings.stt), tts_plugin(settings.tts), vad_plugin(settings.vad)
+    recogniser = HostedRecogniser(stt, loop) if stt is not None else preload.RECOGNISER
+    voice = HostedVoice(tts, loop) if tts is not None else preload.VOICE
+    if recogniser is None or voice is None:
+        raise ProviderUnusable("local speech is not loaded in this process: restart the worker")
+    return Senses(recogniser, voice, PluginActivity(vad) if vad is not None else VoiceActivity(builtin()))
