@@ -74,6 +74,7 @@ class History:
             at=utterance.ended_at,
             slot=slot or "",
             confidence=round(utterance.confidence, 3),
+            decided_ms=round((utterance.decided_at - utterance.ended_at) * 1000),
             **{"pii.text": utterance.text},
         )
 

@@ -1,22 +1,29 @@
-"""Hands 10 ms frames to a room track without waiting for each one's receipt.
+"""PCM16 frames to and from room tracks, without the SDK's fan-out.
 
-`AudioSource.capture_frame` subscribes to every event of the SDK until its own receipt comes, so with eight calls each
-frame of one call wakes all others. A source without a queue takes a frame at once and its receipt says nothing, so the
-request alone is enough. This leans on the SDK's own request channel (livekit 1.1.21, pinned); a test holds it.
+`AudioSource.capture_frame` listens to every event of the SDK until its own receipt comes, and each `AudioStream` is
+woken for the frames of all others: with eight calls in one process every packet wakes a dozen listeners, and sound
+waits for up to half a second. Here a frame is posted without waiting for its receipt (a source without a queue takes
+it at once), and one router wakes only the track that a frame belongs to. This leans on the SDK's own request channel
+(livekit 1.1.21, pinned); the end-to-end tests hold it.
 """
 
+import asyncio
 import ctypes
+from collections.abc import Callable
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from livekit import rtc
-from livekit.rtc._ffi_client import FfiClient
-from livekit.rtc._proto import ffi_pb2
+from livekit.rtc._ffi_client import FfiClient, FfiHandle
+from livekit.rtc._proto import audio_frame_pb2, ffi_pb2
 
 _KEPT: Final = 8  # frames whose memory stays valid after the request; a source without a queue copies at once
 
+OnSamples = Callable[[bytes], None]
+
 
 class FramePost:
-    """Posts PCM16 frames to one source."""
+    """Posts frames to one source that has no queue."""
 
     def __init__(self, source: rtc.AudioSource, rate: int) -> None:
         self._source = source
@@ -36,3 +43,56 @@ class FramePost:
         capture.buffer.num_channels = 1
         capture.buffer.samples_per_channel = len(pcm) // 2
         FfiClient.instance.request(request)
+
+
+class FrameTaps:
+    """The tracks that one event loop listens to."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._taps: dict[int, OnSamples] = {}
+        self._events = FfiClient.instance.queue.subscribe(self._loop, filter_fn=self._route)
+
+    def open(self, track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples) -> FfiHandle:
+        """Call `on_samples` on the loop with each frame of the track, mono at `rate`, until `close`."""
+        request = ffi_pb2.FfiRequest()
+        stream = request.new_audio_stream
+        stream.track_handle = track._ffi_handle.handle
+        stream.sample_rate = rate
+        stream.num_channels = 1
+        stream.queue_size_frames = 0
+        stream.frame_size_ms = frame_ms
+        stream.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
+        handle = FfiHandle(FfiClient.instance.request(request).new_audio_stream.stream.handle.id)
+        self._taps[handle.handle] = on_samples
+        return handle
+
+    def close(self, handle: FfiHandle) -> None:
+        """Hear no more of a track."""
+        self._taps.pop(handle.handle, None)
+        handle.dispose()
+
+    def _route(self, event: ffi_pb2.FfiEvent) -> bool:
+        """Called in the SDK's thread for every event; True would queue it, which nobody reads."""
+        if event.WhichOneof("message") == "audio_stream_event":
+            told = event.audio_stream_event
+            if told.HasField("frame_received") and told.stream_handle in self._taps:
+                self._loop.call_soon_threadsafe(self._deliver, told.stream_handle, told.frame_received.frame)
+        return False
+
+    def _deliver(self, stream: int, frame: audio_frame_pb2.OwnedAudioFrameBuffer) -> None:
+        samples = ctypes.string_at(frame.info.data_ptr, frame.info.num_channels * frame.info.samples_per_channel * 2)
+        FfiHandle(frame.handle.id).dispose()
+        if (tap := self._taps.get(stream)) is not None:
+            tap(samples)
+
+
+_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, FrameTaps] = WeakKeyDictionary()
+
+
+def taps() -> FrameTaps:
+    """The taps of the running loop, made at first use."""
+    loop = asyncio.get_running_loop()
+    if loop not in _of_loop:
+        _of_loop[loop] = FrameTaps()
+    return _of_loop[loop]

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 from livekit import api, rtc
 from livekit.protocol.room import RoomConfiguration
+from livekit.rtc._ffi_client import FfiHandle
 from livekit.rtc.participant import PublishDTMFError, PublishTrackError
 
 from sip.gateway.bridge import Bridge
+from sip.gateway.frames import taps
 from sip.gateway.settings import GatewaySettings
 from sip.ua.audio import RATE
 from sip.ua.dtmf import Digit
@@ -20,7 +22,6 @@ log = logging.getLogger(__name__)
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
-_TRACK_PACKETS = 10  # that may wait in this process
 
 
 class JoinFailed(Exception):
@@ -82,7 +83,7 @@ class RoomSide:
         self.presence = Presence()
         self.room = rtc.Room()
         self.source = rtc.AudioSource(RATE, 1, queue_size_ms=0)
-        self._streams: dict[str, asyncio.Task[None]] = {}
+        self._streams: dict[str, FfiHandle] = {}
         self._to_phone: asyncio.Queue[str] = asyncio.Queue(maxsize=100)
         self._to_room: asyncio.Queue[Digit] = asyncio.Queue(maxsize=100)
 
@@ -129,8 +130,8 @@ class RoomSide:
         presence = self.presence
         if presence.lost:
             presence.lost.cancel()
-        for stream in self._streams.values():
-            stream.cancel()
+        for sid in list(self._streams):
+            self._stop_playing(sid)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.limits.leave):
                 await self.room.disconnect(reason=reason)
@@ -176,17 +177,14 @@ class RoomSide:
             except PublishDTMFError as error:
                 log.warning("%s: a key did not reach the room: %s", self.call_id, error)
 
-    async def _play(self, track: rtc.Track, sid: str) -> None:
-        stream = rtc.AudioStream.from_track(
-            track=track, sample_rate=RATE, num_channels=1, frame_size_ms=PACKET_MS, capacity=_TRACK_PACKETS
-        )
+    def _play(self, track: rtc.Track, sid: str) -> None:
         self.bridge.add_track(sid)
-        try:
-            async for event in stream:
-                self.bridge.feed(sid, event.frame.data.tobytes())
-        finally:
+        self._streams[sid] = taps().open(track, RATE, PACKET_MS, lambda samples: self.bridge.feed(sid, samples))
+
+    def _stop_playing(self, sid: str) -> None:
+        if (stream := self._streams.pop(sid, None)) is not None:
+            taps().close(stream)
             self.bridge.drop_track(sid)
-            await stream.aclose()
 
     # What the room tells
 
@@ -200,11 +198,11 @@ class RoomSide:
 
     def _on_subscribed(self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: object) -> None:
         self.presence.heard.set()
-        self._streams[publication.sid] = self.tasks.spawn(self._play(track, publication.sid))
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            self._play(track, publication.sid)
 
     def _on_unsubscribed(self, track: object, publication: rtc.RemoteTrackPublication, participant: object) -> None:
-        if stream := self._streams.pop(publication.sid, None):
-            stream.cancel()
+        self._stop_playing(publication.sid)
 
     def _on_key(self, event: rtc.SipDTMF) -> None:
         if not self._to_phone.full():
