@@ -22,7 +22,7 @@ from bot.speech.voice import RATE
 log = logging.getLogger("leadline.line")
 
 EAR_RATE: Final = 16_000
-_FRAME_MS: Final = 20
+_FRAME_MS: Final = 40
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _HUMAN_KINDS: Final = {
     rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
