@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from flows.hear import hear, intent
 from flows.model import Expect, SlotType
 
 NOTHING_YET_S: Final = 0.5  #: there was speech, no word of it is known
@@ -12,6 +13,7 @@ DECIDED_S: Final = 0.16  #: a complete yes or no
 COMPLETE_S: Final = 0.25  #: a complete answer
 THINKING_S: Final = 0.9  #: "and", "um", "about …": more is coming
 DICTATING_S: Final = 1.2  #: half a telephone number, half an address
+UNANSWERED_S: Final = 0.6  #: words that do not answer what was asked: perhaps half of them
 SPELLING_S: Final = 0.7  #: an address or a number that may be complete
 
 _YES_NO = re.compile(
@@ -29,6 +31,10 @@ _DIGIT = re.compile(
     r"\d|\b(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
     r"ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
 )
+_SOUNDS_LIKE_DIGITS = re.compile(r"\b(?:too|to|for|fore|ate|won|tree|sex|oh|o|old|all)\b")
+_REFUSAL = re.compile(r"\b(?:don't|do not|no idea|not sure|rather not|none)\b")
+#: Kinds whose grammar tells whether the words hold an answer, without knowing the choices or the date.
+_TELLING: Final = frozenset({SlotType.YES_NO, SlotType.INTEGER_RANGE, SlotType.MONEY, SlotType.TIMELINE})
 _MARKS = re.compile(r"[^\w'@.\s…,-]+")
 _DOMAIN = re.compile(r"(?:\.|\bdot )(?:com|org|net|io|co|edu|gov|uk|us|ai|app|dev|biz|info|de|fr)\W*$")
 _PHONE_DIGITS: Final = 10
@@ -50,7 +56,11 @@ def patience(expect: Expect, text: str, length: int = 0) -> float:
         return THINKING_S
     if expect.kind == SlotType.EMAIL:
         return SPELLING_S if _DOMAIN.search(said) else DICTATING_S
-    return _dictation(expect, said, length) or (DECIDED_S if _YES_NO.fullmatch(said) else COMPLETE_S)
+    if (dictated := _dictation(expect, said, length)) is not None:
+        return dictated
+    if _YES_NO.fullmatch(said):
+        return DECIDED_S
+    return COMPLETE_S if _is_answer(expect, text) else UNANSWERED_S
 
 
 def _dictation(expect: Expect, said: str, length: int) -> float | None:
@@ -58,7 +68,8 @@ def _dictation(expect: Expect, said: str, length: int) -> float | None:
     digits = len(_DIGIT.findall(said))
     if expect.kind == SlotType.PHONE:
         if digits == 0:
-            return COMPLETE_S if len(said.split()) > 2 else THINKING_S
+            known = _REFUSAL.search(said) or intent(said).name
+            return COMPLETE_S if known and not _SOUNDS_LIKE_DIGITS.search(said) else THINKING_S
         return COMPLETE_S if digits in (_PHONE_DIGITS, _PHONE_DIGITS + 1) else DICTATING_S
     if expect.kind == SlotType.DIGITS:
         if digits == 0:
@@ -69,3 +80,10 @@ def _dictation(expect: Expect, said: str, length: int) -> float | None:
     if expect.kind == "open" and digits >= _DICTATION_DIGITS:
         return COMPLETE_S if digits >= _PHONE_DIGITS else DICTATING_S
     return None
+
+
+def _is_answer(expect: Expect, text: str) -> bool:
+    """Whether the words answer the question, or wish something else that we know."""
+    if not isinstance(expect.kind, SlotType) or expect.kind not in _TELLING:
+        return True
+    return hear(expect.kind, text).value is not None or intent(text).name is not None or bool(_REFUSAL.search(text))
