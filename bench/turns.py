@@ -37,7 +37,7 @@ async def turns(edge_name: str, n: int) -> dict[str, object]:
         return _report(where, floor, done)
 
 
-async def together(edge_name: str, calls: int, rate: float = 4.0) -> dict[str, object]:
+async def together(edge_name: str, calls: int, rate: float = 1.0) -> dict[str, object]:
     """`calls` at once, begun `rate` a second; goes through the whole script once."""
     spoken = clips(ShiftedVoice(LocalVoice(), PACE))
     async with edge(

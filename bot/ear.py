@@ -1,6 +1,6 @@
 """The ear: caller audio in, "speech began" and "the turn is over" out. It alone decides that the caller has finished.
 
-A turn opens with voice activity. From 70 ms of silence on, the whole turn is decoded speculatively; the turn closes
+A turn opens with voice activity. After 70 to 150 ms of silence, the whole turn is decoded speculatively; the turn closes
 as soon as the silence reaches `patience(expect, text)`, which knows what was asked. Silence is the longer of the
 detector's and an energy measure: the detector alone hangs on 110-160 ms too long on telephone audio.
 Everything happens in `push`, driven by the frames themselves: no task, no clock of its own.
@@ -21,11 +21,13 @@ import numpy.typing as npt
 from bot.speech.audio import Pcm, Samples, decibels, to_float
 from bot.speech.moonshine import RATE, Recogniser, Transcript
 from bot.speech.vad import Activity
-from flows.model import Expect
+from flows.model import Expect, SlotType
 
 _PREROLL_S: Final = 0.4  # context before the onset that the recogniser gets
-_DECODE_AFTER_S: Final = 0.07
-_DECODE_LATER_S: Final = 0.15
+_DECODE_AFTER_S: Final = 0.15  #: guesses this late are ready when the shortest patience of most questions ends
+_DECODE_SOON_S: Final = 0.07  #: after a bare yes or no, where patience is shorter
+_DECODE_LATER_S: Final = 0.25  #: in dictation, which pauses at every group of digits
+_QUICK: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
 _LONG_S: Final = 0.5
 _STILL_SPEAKING_S: Final = 0.05
 _CONTRAST_DB: Final = 25.0  # energy tells silence only when speech stands this far above the floor
@@ -85,7 +87,7 @@ class Ear:
                 return
             self._began_at = at
             self._sound.keep_last(_PREROLL_S + 0.1)
-            self._decoder.restart()
+            self._decoder.restart(_DECODE_SOON_S if self.expect.kind in _QUICK else _DECODE_AFTER_S)
             self._sink.on_onset(at)
         self._follow(self._began_at, at)
 
@@ -230,9 +232,9 @@ class _Decoder:
         running = [*self._certain, *([self._guess] if self._guess is not None else [])]
         await asyncio.gather(*(asyncio.wrap_future(future) for future in running))
 
-    def restart(self) -> None:
+    def restart(self, start_after_s: float = _DECODE_AFTER_S) -> None:
         self._certain.clear()
-        self.start_after_s = _DECODE_AFTER_S
+        self.start_after_s = start_after_s
         self.drop()
 
     def drop(self) -> None:
@@ -264,7 +266,8 @@ class _Decoder:
             confidence = min((t.confidence for t in heard if t.text), default=0.0)
             self._judged = _Decoded(text, confidence, patience(expect, text))
             # Who dictates or thinks pauses often: the next guess may wait a little, the turn will not end sooner.
-            self.start_after_s = _DECODE_LATER_S if self._judged.patience > _LONG_S else _DECODE_AFTER_S
+            if self._judged.patience > _LONG_S:
+                self.start_after_s = _DECODE_LATER_S
         return self._judged
 
 

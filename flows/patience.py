@@ -28,7 +28,7 @@ _UNFINISHED = re.compile(
     r"hold on|hmm+|over|under|say|not)|[,…-]|\.\.\.)\W*$"
 )
 _DIGIT = re.compile(
-    r"\d|\b(?:zero|oh|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
+    r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
     r"ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
 )
 _SOUNDS_LIKE_DIGITS = re.compile(r"\b(?:too|to|for|fore|ate|won|tree|sex|oh|o|old|all)\b")

@@ -21,7 +21,9 @@ def test_no_opt_out_is_missed(name: str) -> None:
 
 
 def test_there_are_enough_phrasings() -> None:
-    every = [text for name in ("tune", "held_out", "fresh", "last_look") for text in lines(DATA / "opt_out" / f"{name}.txt")]
+    every = [
+        text for name in ("tune", "held_out", "fresh", "last_look") for text in lines(DATA / "opt_out" / f"{name}.txt")
+    ]
     assert len(set(every)) >= 450
 
 
