@@ -17,7 +17,7 @@ def main() -> int:
     parser.add_argument("name", choices=("turns", "together", "slots"))
     parser.add_argument("--edge", choices=("gateway", "external"), default="gateway")
     parser.add_argument("--n", type=int, default=100, help="turns, or calls for `slots`")
-    parser.add_argument("--calls", type=int, default=8, help="together: calls at once")
+    parser.add_argument("--calls", type=int, help="calls at once (turns: 1, together: 8, slots: 3)")
     parser.add_argument("--first", type=int, default=0, help="slots: number of the first caller")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
@@ -39,13 +39,13 @@ def main() -> int:
 async def _run(given: argparse.Namespace) -> dict[str, object]:
     match given.name:
         case "turns":
-            return await turns(given.edge, given.n)
+            return await turns(given.edge, given.n, given.calls or 1)
         case "together":
-            return await together(given.edge, given.calls)
+            return await together(given.edge, given.calls or 8)
         case _:
             from bench.slots import slots
 
-            return await slots(given.edge, given.n, first=given.first)
+            return await slots(given.edge, given.n, given.calls or 3, first=given.first)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from itertools import chain
 
 import psutil
@@ -24,17 +25,18 @@ _IN_CALL_S = 20.0
 _CPU_S = 15.0
 
 
-async def turns(edge_name: str, n: int) -> dict[str, object]:
-    """One call after the other until `n` turns are measured."""
+async def turns(edge_name: str, n: int, at_once: int = 1) -> dict[str, object]:
+    """Call after call, `at_once` at a time, until `n` turns are measured."""
     spoken = clips(ShiftedVoice(LocalVoice(), PACE))
     async with edge(edge_name) as where:
         floor = await floor_ms(where)
         done: list[Scripted] = []
         async with Phone(user=CALLER) as phone:
             while sum(len(call.response_ms) for call in done) < n and len(done) < n:
-                done.append(await _one(phone, where, CALLER, spoken))
-                await asyncio.sleep(0.5)
-        return _report(where, floor, done)
+                callers = [f"+120255501{40 + i:02d}" for i in range(at_once)]
+                pairs = [_after(2.3 * i, _one(phone, where, who, spoken)) for i, who in enumerate(callers)]
+                done += await asyncio.gather(*pairs)
+        return _report(where, floor, done) | {"calls_at_a_time": at_once}
 
 
 async def together(edge_name: str, calls: int, rate: float = 1.0) -> dict[str, object]:
@@ -84,6 +86,12 @@ def _owned_mb(where: Edge, calls: int) -> dict[str, float]:
     owned = sorted(child.memory_full_info().uss / 1e6 for child in psutil.Process(worker).children(recursive=True))
     jobs = [mb for mb in owned[-calls - 1 : -1] if mb > 15]  # the largest is the fork server, with the models
     return summary(jobs)
+
+
+async def _after(seconds: float, call: Coroutine[None, None, Scripted]) -> Scripted:
+    """A later start, so that callers do not speak in step."""
+    await asyncio.sleep(seconds)
+    return await call
 
 
 async def _one(phone: Phone, where: Edge, caller: str, spoken: dict[str, Pcm]) -> Scripted:

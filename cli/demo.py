@@ -98,11 +98,27 @@ async def _stack(console: Console, name: str, flow_name: str) -> AsyncIterator[S
     from cli.stack.progress import shown
     from cli.stack.stack import Stack
 
-    config = StackConfig(name, StackSettings().run_dir, extra_env={"LEADLINE_BOT_FLOW_FORCED": flow_name})
+    run_dir = StackSettings().run_dir
+    config = StackConfig(name, run_dir, rule_files=(_rule_for(flow_name, run_dir / name),))
     with shown(console) as progress:
         async with Stack(config, progress) as stack:
             progress.close()
             yield stack
+
+
+def _rule_for(flow_name: str, folder: Path) -> Path:
+    """The shipped dispatch rule, leading to this flow; a file of the person's is named by its whole path."""
+    from cli.stack.config import ROOT
+
+    file = Path(flow_name)
+    flow = str(file.resolve()) if file.is_file() else flow_name
+    rule = json.loads((ROOT / "deploy" / "sip" / "dispatch-rule.json").read_text(encoding="utf-8"))
+    for agent in rule["dispatch_rule"]["room_config"]["agents"]:
+        agent["metadata"] = json.dumps({"flow": flow})
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / "dispatch-rule.json"
+    written.write_text(json.dumps(rule, indent=2) + "\n", encoding="utf-8")
+    return written
 
 
 async def _call(console: Console, stack: Stack, flow: Flow) -> Outcome:

@@ -58,6 +58,7 @@ def build(file: FlowFile, located: Located, *, body: str, digest: str) -> Flow:
         opening=Opening(
             MappingProxyType(file.greeting.model_dump()),
             file.disclose,
+            file.opt_out_notice,
             file.voicemail,
             file.screening,
             tuple(ToolCall(lookup.tool, MappingProxyType(dict(lookup.args))) for lookup in file.lookups),

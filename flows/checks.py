@@ -100,6 +100,7 @@ def _opening(flow: Flow) -> Iterator[tuple[Path, str]]:
     for direction, text in flow.opening.greeting.items():
         yield ("greeting", direction), text
     yield ("disclose",), flow.opening.disclose
+    yield ("opt_out_notice",), flow.opening.opt_out_notice
     yield ("voicemail",), flow.opening.voicemail
     yield ("screening",), flow.opening.screening
     for at, lookup in enumerate(flow.opening.lookups):

@@ -144,6 +144,7 @@ class FlowFile(Block):
     variables: dict[str, Annotated[Text, BeforeValidator(_text)]] = {}
     greeting: GreetingFile = GreetingFile()
     disclose: Text
+    opt_out_notice: Text = ""
     voicemail: Text = ""
     screening: Text
     lookups: tuple[LookupFile, ...] = ()

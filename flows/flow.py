@@ -132,6 +132,7 @@ class Opening:
 
     greeting: Mapping[str, str]  #: by direction; "" or absent: none
     disclose: str
+    opt_out_notice: str  #: said after the disclosure of calls that we placed, where `9` opts out
     voicemail: str  #: the message left on a machine; "" leaves none
     screening: str  #: the one line for a call screener
     lookups: tuple[ToolCall, ...]

@@ -73,12 +73,17 @@ def begun(sentence: str) -> str:
 def templates(flow: Flow) -> Iterator[str]:
     """Yield every template of the flow that is spoken."""
     yield from (text for text in flow.opening.greeting.values() if text)
-    yield from (text for text in (flow.opening.disclose, flow.opening.screening, flow.opening.voicemail) if text)
+    yield from (text for text in _opening(flow) if text)
     yield from spoken_lines(flow)
     for slot in (*flow.slots, *([flow.closing.callback] if flow.closing.callback else [])):
         yield from slot_templates(slot)
     yield from flow.script.answers.values()
     yield from (ending.say for ending in flow.closing.endings.values() if ending.say)
+
+
+def _opening(flow: Flow) -> tuple[str, ...]:
+    opening = flow.opening
+    return opening.disclose, opening.opt_out_notice, opening.screening, opening.voicemail
 
 
 def slot_templates(slot: Slot) -> Iterator[str]:

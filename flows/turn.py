@@ -129,7 +129,8 @@ class Turn:
         waiting, self.lead_in = self.lead_in, []
         if self.state.counts.disclosures == 1:
             self.add(self.text(greeting))
-        self.say(self.text(opening.disclose), "disclosure", None, BargeIn.NONE)
+        notice = opening.opt_out_notice if direction is Direction.OUTBOUND else ""
+        self.say(self.text(f"{opening.disclose} {notice}".strip()), "disclosure", None, BargeIn.NONE)
         self.lead_in = waiting
 
     def done(self) -> tuple[State, tuple[Effect, ...]]:

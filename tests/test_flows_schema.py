@@ -34,7 +34,7 @@ BROKEN = {
     "an unknown type": (swap("type: timeline", "type: someday"), "Use 'yes_no'"),
     "a number that is none": (swap("qualified_at: 60", "qualified_at: many"), "Write a whole number"),
     "no such language": (swap("language: en", "language: tlh"), "'tlh' is not known"),
-    "a name used twice": (swap("name: budget", "name: company_size"), "the name 'company_size' is taken by the slot in line 28"),
+    "a name used twice": (swap("name: budget", "name: company_size"), "the name 'company_size' is taken by the slot in line 29"),
     "a name of ours": (swap("name: budget", "name: callback"), "'callback' is a name of ours"),
     "a missing variable": (swap("for five quick questions?", "about {{ topic }}?"), "the variable 'topic' has no value. Add 'topic: …'"),
     "a variable in the wrong place": (swap("Is that your decision?", "{{ value }}?"), "the variable 'value' has no value"),

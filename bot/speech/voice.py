@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 import numpy as np
+import onnxruntime as ort
 from hibari import Hibari
 
 from bot.speech import weights
@@ -37,8 +38,12 @@ class LocalVoice:
         Raises:
             weights.WeightsMissing: the wheel is absent or its file is not the one we tested.
         """
-        weights.verify(weights.VOICE)
+        path = weights.verify(weights.VOICE)
         self._hibari = Hibari(threads=1)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # what a sentence used is given back: memory is counted per call
+        self._hibari.sess = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self.render("Hello.")
 
     def render(self, text: str) -> Samples:
