@@ -70,7 +70,8 @@ def _dictation(expect: Expect, said: str, length: int) -> float | None:
         if digits == 0:
             known = _REFUSAL.search(said) or intent(said).name
             return COMPLETE_S if known and not _SOUNDS_LIKE_DIGITS.search(said) else THINKING_S
-        return COMPLETE_S if digits in (_PHONE_DIGITS, _PHONE_DIGITS + 1) else DICTATING_S
+        whole = digits in (_PHONE_DIGITS, _PHONE_DIGITS + 1) or hear(SlotType.PHONE, said).value is not None
+        return COMPLETE_S if whole else DICTATING_S
     if expect.kind == SlotType.DIGITS:
         if digits == 0:
             return None

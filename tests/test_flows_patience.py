@@ -48,6 +48,8 @@ SAID = [
     (PHONE, "it's two", 1.2),
     (PHONE, "my number is", 0.9),
     (PHONE, "I don't know it", 0.25),
+    (PHONE, "It's two or two, five, five, five, zero, one, eight, nine.", 0.25),
+    (PHONE, "It's two or two, five, five, five.", 1.2),
     (PHONE, "It's too old.", 0.9),  # "two oh", misheard
     (NUMBER, "Add.", 0.6),  # no answer: perhaps half of one
     (NUMBER, "I don't know", 0.25),
