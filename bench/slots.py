@@ -19,7 +19,12 @@ from store.flowfiles import load_flow
 
 #: What may be said and what it must come to. Written for scoring only.
 PHRASES: Mapping[str, tuple[tuple[str, object], ...]] = {
-    "good_time": (("Sure, go ahead.", "yes"), ("Yes, now is fine.", "yes"), ("Okay, but make it quick.", "yes")),
+    "good_time": (
+        ("Sure, go ahead.", "yes"),
+        ("Yes, now is fine.", "yes"),
+        ("Yep, I can talk.", "yes"),
+        ("That works for me.", "yes"),
+    ),
     "company_size": (
         ("I'd say a hundred and twenty.", [120, 120]),
         ("We have forty five employees.", [45, 45]),

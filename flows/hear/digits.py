@@ -13,7 +13,19 @@ from flows.hear.words import Word, readings, span
 _ZERO = frozenset({"oh", "o", "zero", "nought", "naught", "nil"})
 _REPEAT = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 #: Recognisers write these for a digit when it is said between digits.
-_SOUNDS_LIKE = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "tree": "3", "niner": "9", "fife": "5", "or": "0", "old": "0", "owe": "0"}
+_SOUNDS_LIKE = {
+    "to": "2",
+    "too": "2",
+    "for": "4",
+    "ate": "8",
+    "won": "1",
+    "tree": "3",
+    "niner": "9",
+    "fife": "5",
+    "or": "0",
+    "old": "0",
+    "owe": "0",
+}
 _BETWEEN = frozenset({"-", "—", ",", ".", "(", ")", "and", "then", "space", "dash", "hyphen", "/", "like"})
 #: Country code and national number by length: geographic 2 and mobile 7 have ten digits, 1 and 8 may have fewer.
 _BRITISH = re.compile(r"44(?:[237]\d{9}|1\d{8,9}|[589]\d{6,9})")

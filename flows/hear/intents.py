@@ -31,6 +31,13 @@ _COMPILED = tuple((name, re.compile(pattern), certainty) for name, pattern, cert
 NAMES = ("opt_out", *(name for name, _, _ in _RULES))
 
 
+#: "Okay, but make it quick" agrees, in haste; "okay, I'm driving" does not.
+_AGREES = re.compile(
+    r"(?:okay|ok|sure|yes|yeah|yep|fine|all ?right|go ahead)\b\W*(?:but|if|as long as|just)\b"
+    r"(?!.*\b(?:busy|driving|meeting|later|call|another time|right now)\b)"
+)
+
+
 def intent(text: str) -> Intent:
     """Find what the caller wants from the conversation itself; name None when it is an answer or anything else."""
     wish = opt_out(text)
@@ -39,7 +46,7 @@ def intent(text: str) -> Intent:
     said = plain(text)
     for name, pattern, certainty in _COMPILED:
         found = pattern.search(said)
-        if found:
+        if found and not (name == "busy" and _AGREES.match(said)):
             return Intent(name, certainty, found.span())
     return NO_INTENT
 
