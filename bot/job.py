@@ -76,7 +76,7 @@ async def take_call(ctx: JobContext) -> None:
 
 async def _take(ctx: JobContext, settings: BotSettings) -> None:
     order = Order.parse(ctx.job.metadata, settings.flow)
-    async with _store(order) as (calls, events, writer_of):
+    async with _store() as (calls, events, writer_of):
         await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
         async with _parts(ctx, settings) as parts:
             known = await _known(calls, order)
@@ -248,7 +248,7 @@ class _WriterOf:
 
 
 @asynccontextmanager
-async def _store(order: Order) -> AsyncIterator[tuple[Calls, RedisEvents, _WriterOf]]:
+async def _store() -> AsyncIterator[tuple[Calls, RedisEvents, _WriterOf]]:
     settings = StoreSettings()
     async with (
         open_calls(settings.database_url, migrated=True) as calls,
