@@ -25,6 +25,7 @@ from bot.keys import Keys
 from bot.mind import Mind, NoMind
 from bot.mind_turn import Thinking
 from bot.mouth import Mouth
+from bot.waterfall import Waterfall
 from flows.engine import step
 from flows.flow import Flow
 from flows.model import (
@@ -94,7 +95,7 @@ class Batch:
     """The effects of one step."""
 
     effects: list[Effect]
-    reply_to: float | None = None  #: when the caller had fallen silent, for the response time
+    reply: Waterfall | None = None  #: of what the caller had said, for the response time
     stale: bool = False  #: newer effects are waiting: say no more
 
 
@@ -218,15 +219,16 @@ class Conversation:
 
     def _hear(self, turn: Utterance) -> None:
         event = self._heard(turn)
-        if not self._floor.thinking.begin(self._flow, self.state, event, turn.ended_at):
-            self._happen(event, reply_to=turn.ended_at)
+        reply = Waterfall.of(turn)
+        if not self._floor.thinking.begin(self._flow, self.state, event, reply):
+            self._happen(event, reply)
 
     def _on_understood(self) -> None:
         thought = self._floor.thinking.collect()
         if thought is None:
             return  # the caller has gone on meanwhile
         self._rearm_no_input(self._body.now())
-        self._happen(thought.heard, reply_to=thought.reply_to)
+        self._happen(thought.heard, thought.reply)
         self._body.mouth.resume()
 
     def foresee(self, text: str) -> None:
@@ -247,7 +249,7 @@ class Conversation:
         self._clock.silences = 0
         self._floor.thinking.drop()
         self._body.history.pressed(entry, at, self._slot())
-        self._happen(Pressed(at, entry), reply_to=at)
+        self._happen(Pressed(at, entry), Waterfall(at))
 
     def _check_deadlines(self, now: float) -> None:
         clock, keys = self._clock, self._body.keys
@@ -273,22 +275,22 @@ class Conversation:
 
     # -- the step
 
-    def _happen(self, event: Event, *, reply_to: float | None = None) -> None:
-        before = self.state.answers
+    def _happen(self, event: Event, reply: Waterfall | None = None) -> None:
+        before, began = self.state.answers, self._body.now()
         self.state, effects = step(self._flow, self.state, event)
         if self.state.answers is not before:
             self._body.history.answers(self.state.answers)
         if effects:
-            self._replace(effects, reply_to)
+            self._replace(effects, reply and reply.then("understood", began).then("worded", self._body.now()))
 
-    def _replace(self, effects: Sequence[Effect], reply_to: float | None) -> None:
+    def _replace(self, effects: Sequence[Effect], reply: Waterfall | None) -> None:
         """Hand new effects to the worker and stop saying what is stale."""
         self._silence()
         self._clock.no_input = None
         for effect in effects:
             if isinstance(effect, Listen):
                 self._expect(effect)  # an answer may come while the question is still being asked
-        self._latest = Batch(list(effects), reply_to)
+        self._latest = Batch(list(effects), reply)
         self._batches.put_nowait(self._latest)
 
     def _silence(self) -> None:
@@ -335,8 +337,8 @@ class Conversation:
         spoken = await self._body.mouth.say(effect.text)
         self._floor.saying = None
         at = spoken.began_at if spoken.began_at is not None else began_at
-        self._body.history.said(effect, spoken.text, at, finished=spoken.finished, answered_to=batch.reply_to)
-        batch.reply_to = None
+        reply, batch.reply = batch.reply and batch.reply.then("queued", at), None
+        self._body.history.said(effect, spoken.text, at, finished=spoken.finished, reply=reply)
         now = self._body.now()
         event = Done(now, effect.id) if spoken.finished else Interrupted(now, effect.id, spoken.text)
         self._body.inbox.put(Reported(event))

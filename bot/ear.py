@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class Turn:
     ended_at: float  #: end of the last sound, not of the silence behind it
     decided_at: float
     voiced_s: float
+    decode_began_at: float | None = None  #: of the guess that became the turn
+    decoded_at: float | None = None
 
 
 class EarSink(Protocol):
@@ -97,7 +100,7 @@ class Ear:
             return None
         began_at, self._began_at = self._began_at, None
         if self._decoder.idle:
-            self._decoder.start(self._sound.samples(), self.expect.hotwords)
+            self._decoder.start(self._sound.samples(), self.expect.hotwords, at)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._decoder.settled(), limit_s)
         text = self._decoder.text(self.expect, self._patience)
@@ -114,7 +117,7 @@ class Ear:
                 self._decoder.commit(self._sound.cut_quietest(), self.expect.hotwords)
             return
         if (silence >= self._decoder.start_after_s or over) and self._decoder.idle:
-            self._decoder.start(self._sound.samples(), self.expect.hotwords)
+            self._decoder.start(self._sound.samples(), self.expect.hotwords, at)
         text = self._decoder.text(self.expect, self._patience)
         if text is None:
             return
@@ -130,8 +133,9 @@ class Ear:
         self._decoder.restart()
         self._activity.settle()
         self._sound.keep_last(_PREROLL_S)
+        voiced_s = max(0.0, ended_at - began_at + 0.06)
         self._sink.on_turn(
-            Turn(text.text, text.confidence, began_at, ended_at, at, max(0.0, ended_at - began_at + 0.06))
+            Turn(text.text, text.confidence, began_at, ended_at, at, voiced_s, text.decode_began_at, text.decoded_at)
         )
 
 
@@ -210,6 +214,8 @@ class _Decoded:
     text: str
     confidence: float
     patience: float
+    decode_began_at: float
+    decoded_at: float
 
 
 class _Decoder:
@@ -221,6 +227,8 @@ class _Decoder:
         self._certain: list[Future[Transcript]] = []
         self._guess: Future[Transcript] | None = None
         self._judged: _Decoded | None = None
+        self._began_at = 0.0
+        self._took_s = 0.0
         self.start_after_s = _DECODE_AFTER_S
 
     @property
@@ -243,9 +251,15 @@ class _Decoder:
             self._guess.cancel()
         self._guess = self._judged = None
 
-    def start(self, samples: Samples, hotwords: tuple[str, ...]) -> None:
-        self._guess = self._executor.submit(self._recogniser.transcribe, samples, hotwords)
-        self._judged = None
+    def start(self, samples: Samples, hotwords: tuple[str, ...], at: float) -> None:
+        submitted = time.perf_counter()
+        self._judged, self._began_at, self._took_s = None, at, 0.0
+        self._guess = guess = self._executor.submit(self._recogniser.transcribe, samples, hotwords)
+        guess.add_done_callback(lambda done: self._time(done, time.perf_counter() - submitted))
+
+    def _time(self, decoded: Future[Transcript], took_s: float) -> None:
+        if decoded is self._guess:  # called in the decoding thread: of the newest guess only
+            self._took_s = took_s
 
     def commit(self, samples: Samples, hotwords: tuple[str, ...]) -> None:
         self._certain.append(self._executor.submit(self._recogniser.transcribe, samples, hotwords))
@@ -264,7 +278,8 @@ class _Decoder:
             heard = [believed(f.result()) for f in (*self._certain, self._guess)]
             text = " ".join(t.text for t in heard if t.text)
             confidence = min((t.confidence for t in heard if t.text), default=0.0)
-            self._judged = _Decoded(text, confidence, patience(expect, text))
+            began_at = self._began_at
+            self._judged = _Decoded(text, confidence, patience(expect, text), began_at, began_at + self._took_s)
             # Who dictates or thinks pauses often: the next guess may wait a little, the turn will not end sooner.
             if self._judged.patience > _LONG_S:
                 self.start_after_s = _DECODE_LATER_S

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.ear import Turn as Utterance
+from bot.waterfall import Waterfall
 from campaigns.numbers import classify
 from flows.model import Answer, Direction, OptOut, Say
 from store.calls import NewCall, Turn, suppression_key
@@ -51,10 +52,11 @@ class History:
         """The bot begins a prompt: live only, the row is written when we know what was heard of it."""
         self._events.publish(self.call.id, "speaking", at=at, slot=say.slot or "", **{"pii.text": say.text})
 
-    def said(self, say: Say, heard: str, at: float, *, finished: bool, answered_to: float | None) -> None:
-        """A prompt has ended; `heard` is what reached the caller, `answered_to` when the caller had fallen silent."""
-        response_ms = _response_ms(at, answered_to)
-        self._turn("bot", heard, at, slot=say.slot, response_ms=response_ms, interrupted=not finished)
+    def said(self, say: Say, heard: str, at: float, *, finished: bool, reply: Waterfall | None) -> None:
+        """A prompt has ended; `heard` is what reached the caller, `reply` how it came to be if it answered them."""
+        response_ms = _response_ms(at, reply)
+        timing = reply.ms() if reply is not None and response_ms is not None else {}
+        self._turn("bot", heard, at, slot=say.slot, response_ms=response_ms, interrupted=not finished, timing=timing)
         self._events.publish(
             self.call.id,
             "said",
@@ -137,6 +139,7 @@ class History:
         response_ms: int | None = None,
         interrupted: bool = False,
         keypad: bool = False,
+        timing: Mapping[str, int] | None = None,
     ) -> None:
         turn = Turn(
             n=self._turns,
@@ -147,15 +150,16 @@ class History:
             slot=slot,
             response_ms=response_ms,
             interrupted=interrupted,
+            timing=timing or {},
         )
         self._turns += 1
         self._writer.put(AddTurn(self.call.id, turn))
 
 
-def _response_ms(at: float, answered_to: float | None) -> int | None:
-    if answered_to is None:
+def _response_ms(at: float, reply: Waterfall | None) -> int | None:
+    if reply is None:
         return None
-    delay = round((at - answered_to) * 1000)
+    delay = round((at - reply.ended_at) * 1000)
     return delay if 0 <= delay <= _LATEST_RESPONSE_MS else None
 
 

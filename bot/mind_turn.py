@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from bot.mind import Mind
+from bot.waterfall import Waterfall
 from flows.flow import Flow
 from flows.model import Expect, Heard, Meaning, SlotType
 from flows.state import State
@@ -20,10 +21,10 @@ _GUESSES_MAX: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """A turn with what was made of it, and when the caller had fallen silent (Unix seconds)."""
+    """A turn with what was made of it, and the times of what was done so far to answer it."""
 
     heard: Heard
-    reply_to: float
+    reply: Waterfall
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Thinking:
         """Whether a turn waits here."""
         return self._thought is not None
 
-    def begin(self, flow: Flow, state: State, heard: Heard, reply_to: float) -> bool:
+    def begin(self, flow: Flow, state: State, heard: Heard, reply: Waterfall) -> bool:
         """Think about a turn; False when the rules suffice and it is to be used at once.
 
         Words said while a turn still waits here belong to it, unless the rules understand them alone.
@@ -81,7 +82,7 @@ class Thinking:
             guess = None
         if not unsure:
             return False
-        self._thought, self._ready = Thought(heard, reply_to), False
+        self._thought, self._ready = Thought(heard, reply), False
         self._task = asyncio.create_task(self._think(flow, state, self._thought, guess), name="call.mind")
         return True
 

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.stack.problem import StackError
+from cli.timing import timing_table, waterfalls
 from flows.model import Answer, Direction
 from store.calls import Call, Calls, StoreError, Turn
 
@@ -53,7 +54,12 @@ def list_calls(
 
 
 @app.command()
-def show(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None:
+def show(
+    call_id: Id,
+    as_json: AsJson = False,
+    timing: Annotated[bool, typer.Option("--timing", help="Where the milliseconds of each reply went.")] = False,
+    name: Stack = None,
+) -> None:
     """Show one call: its result, the answers with their evidence, the score's points, response times."""
 
     async def read(store: Calls) -> tuple[Call, Sequence[Answer], Sequence[Turn]]:
@@ -63,13 +69,19 @@ def show(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None:
     with told_plainly():
         call, answers, turns = _ask(name, read)
         if as_json:
-            found = call_as_dict(call) | {
-                "answers": [asdict(answer) for answer in answers],
-                "response_ms": response_times(turns),
-            }
+            found = (
+                call_as_dict(call)
+                | {
+                    "answers": [asdict(answer) for answer in answers],
+                    "response_ms": response_times(turns),
+                }
+                | ({"timing": waterfalls(turns)} if timing else {})
+            )
             _print_json(found)
         else:
             print_call(_out(), call, answers, turns)
+            if timing:
+                _out().print(timing_table(turns) if waterfalls(turns) else "no reply of this call was timed")
 
 
 @app.command()

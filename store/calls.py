@@ -83,6 +83,7 @@ class Turn:
     slot: str | None = None
     response_ms: int | None = None
     interrupted: bool = False
+    timing: Mapping[str, int] = field(default_factory=dict)  #: of a reply: ms after the caller's last sound, by step
 
 
 class Calls(Protocol):

@@ -57,6 +57,7 @@ class SqlCalls:
             "at": turn.at,
             "response_ms": turn.response_ms,
             "interrupted": turn.interrupted,
+            "timing": dict(turn.timing),
         }
         await self._write_of(call_id, self._insert(tables.turns).values(row).on_conflict_do_nothing())
 

@@ -40,6 +40,7 @@ turns = sa.Table(
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("response_ms", sa.Integer),
     sa.Column("interrupted", sa.Boolean, nullable=False),
+    sa.Column("timing", sa.JSON, nullable=False, server_default="{}"),
 )
 
 answers = sa.Table(

@@ -132,6 +132,23 @@ async def test_an_answer_moves_the_conversation_on(tmp_path: Path) -> None:
         assert answers == {"good_time": "yes", "company_size": (50, 50)}
 
 
+async def test_a_reply_keeps_where_its_milliseconds_went(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        call.clock.at = AT + 1.2
+        call.inbox.put(Turn("Sure.", 0.95, AT, AT + 1.0, AT + 1.2, 1.0, AT + 1.07, AT + 1.11))
+        await call.hear_out()
+        await call.history.flush()
+        (reply,) = [turn for turn in await call.calls.turns("c1") if turn.timing]
+        assert [*reply.timing] == ["decoding", "decoded", "decided", "understood", "worded", "queued"]
+        assert {step: reply.timing[step] for step in ("decoding", "decoded", "decided", "worded")} == {
+            "decoding": 70,
+            "decoded": 110,
+            "decided": 200,
+            "worded": 200,
+        }
+
+
 async def test_words_over_a_question_stop_it_and_count(tmp_path: Path) -> None:
     async with scene(tmp_path) as call:
         await call.hear_out()

@@ -21,6 +21,7 @@ from store.database import open_calls
 from tests.fake_livekit import KEY, SECRET, FakeLiveKit, Refusal, serving, sip_refusal
 
 LEE = "+12025550134"
+STEPS = {"decoding": 90, "decoded": 130, "decided": 250, "understood": 251, "worded": 252, "queued": 255}
 RECORD = {
     "score": {"total": 45, "points": [{"rule": "company_size >= 20", "points": 15}, {"rule": "budget", "points": 30}]},
     "next_action": "call back",
@@ -50,7 +51,7 @@ async def _fill(url: str) -> None:
         await calls.add_turn("aa11", Turn(0, "bot", "How many people?", 1_790_000_002.1, response_ms=100))
         await calls.add_turn("aa11", Turn(1, "caller", "about twenty [five]", 1_790_000_005.0))
         await calls.add_turn(
-            "aa11", Turn(2, "bot", "And the budget", 1_790_000_006.5, response_ms=410, interrupted=True)
+            "aa11", Turn(2, "bot", "And the budget", 1_790_000_006.5, response_ms=410, interrupted=True, timing=STEPS)
         )
         await calls.add_turn("aa11", Turn(3, "caller", "95", 1_790_000_009.0, mode="keypad"))
         await calls.put_answers(
@@ -75,6 +76,16 @@ def test_list_shows_the_newest_first(url: str) -> None:
     assert "1:01.5" in oldest
     assert "qualified" in oldest
     assert [call["id"] for call in json.loads(leadline("calls", "list", "--json", "--limit", "1").output)] == ["aa22"]
+
+
+def test_show_prints_where_the_milliseconds_of_each_reply_went(url: str) -> None:
+    shown = leadline("calls", "show", "aa11", "--timing")
+    row = next(line for line in shown.output.splitlines() if line.lstrip().startswith("And the budget"))
+    assert row.split()[3:] == [str(ms) for ms in STEPS.values()]
+    assert "median of 1" in shown.output
+    told = json.loads(leadline("calls", "show", "aa11", "--timing", "--json").output)
+    assert told["timing"] == [{"n": 2, "text": "And the budget", **STEPS}]
+    assert "no reply of this call was timed" in leadline("calls", "show", "aa22", "--timing").output
 
 
 def test_show_prints_answers_with_evidence_points_and_response_times(url: str) -> None:

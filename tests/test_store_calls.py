@@ -85,7 +85,9 @@ async def test_begin_and_answered_keep_what_came_first(calls: Calls) -> None:
 
 async def test_turns_are_appended_once_and_read_in_order(calls: Calls) -> None:
     await calls.begin(new_call())
-    said = Turn(0, "bot", "How many people?", 102.0, slot="size", response_ms=310, interrupted=True)
+    said = Turn(
+        0, "bot", "How many people?", 102.0, slot="size", response_ms=310, interrupted=True, timing={"decided": 255}
+    )
     heard = Turn(1, "caller", "95", 104.0, mode="keypad", slot="size")
     await calls.add_turn("c1", heard)
     await calls.add_turn("c1", said)

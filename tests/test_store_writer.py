@@ -40,7 +40,7 @@ ONE_OF_EACH: tuple[Write, ...] = (
     Begin(CALL),
     SipResult("c1", None, ""),
     Answered("c1", 101.0, "SCL_1"),
-    AddTurn("c1", Turn(0, "bot", "How many?", 102.0, slot="size", response_ms=310)),
+    AddTurn("c1", Turn(0, "bot", "How many?", 102.0, slot="size", response_ms=310, timing={"queued": 310})),
     PutAnswers("c1", (Answer("size", (20, None, "month"), "twenty and up", Mode.KEYPAD, "explicit"),)),
     PutAnswers("c1", (Answer("who", {"name": "Ada", "company": None}, "Ada", Mode.SPEECH, at=2.5),)),
     OPT_OUT,
