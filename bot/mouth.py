@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -88,8 +89,9 @@ class _Tape:
 class Mouth:
     """One per call; one prompt at a time."""
 
-    def __init__(self, speaker: Speaker, studio: Studio) -> None:
+    def __init__(self, speaker: Speaker, studio: Studio, now: Callable[[], float] = time.time) -> None:
         self._speaker = speaker
+        self._now = now
         self._studio = studio
         self._tape = _Tape()
         self._going = asyncio.Event()
@@ -110,7 +112,7 @@ class Mouth:
             while not self._stopped.is_set() and todo and not (self._last_sentence and tape.clips):
                 sentence = todo.pop(0)
                 tape.append(_Clip(sentence, await self._studio.clip(sentence)))
-                began_at = time.time() if began_at is None else began_at
+                began_at = self._now() if began_at is None else began_at
                 await self._play_to_end_of_tape(last=not todo or self._last_sentence)
             finished = not self._stopped.is_set() and not todo
             return Spoken(text if finished else tape.heard(), finished, began_at)

@@ -93,7 +93,7 @@ async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | No
         history = History(call, writer, MemoryEvents(lambda: AT))
         history.begun(flow.body)
         inbox, speaker = Inbox(), MemorySpeaker()
-        mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()))
+        mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()), clock)
         ear = Ear(inbox, ScriptedRecogniser([""]), VoiceActivity(builtin()), OnTheSpot(), lambda _e, _t: 0.2)
         body = Body(inbox, ear, mouth, Keys(), Hands(refuse), history, clock, mind or NoMind())
         state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts={"caller": CALLER}, lead={})
