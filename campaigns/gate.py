@@ -6,28 +6,72 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TypeAlias
 
 from livekit import api
 
 import sip.dial
-from campaigns.numbers import DIALABLE, Number, NumberKind, classify
+from campaigns.guard import GatePolicy, Refused, check, check_caller_id, check_sip_address
+from campaigns.numbers import classify
 from flows.model import Direction
 from sip.dial import Dialled, Invite, Stage
 from sip.outcome import Ending, Outcome
 from sip.routes import Route
 from store.calls import NO_CONTACT, NOT_PLACED, Calls, NewCall
+from store.charges import CALL, Charge
+
+__all__ = [
+    "DialOutcome",
+    "DialRequest",
+    "FlowRef",
+    "GatePolicy",
+    "Leg",
+    "Permit",
+    "Placed",
+    "Purpose",
+    "Refused",
+    "dial",
+    "hang_up",
+    "is_up",
+    "permit",
+]
 
 log = logging.getLogger(__name__)
 
+_DAY_S = 86_400
+
+
+class Purpose(StrEnum):
+    """Why a leg is dialled: the law and the tariff differ."""
+
+    LEAD = "lead"  #: somebody who did not ask for the call at this moment
+    STAFF = "staff"  #: a person of ours who is rung into a call
+    REFER = "refer"  #: where the far end shall take its call itself; no number of ours is shown
+
 
 @dataclass(frozen=True, slots=True)
-class GatePolicy:
-    """What may be dialled. `allow_fictional` None means: only where calls stay on this machine."""
+class Leg:
+    """One leg that shall be dialled: a call, or a transfer's second leg. `to` is as a person or a file wrote it.
 
-    countries: frozenset[str] = frozenset({"US", "CA", "GB"})
-    region: str = "US"
-    allow_fictional: bool | None = None
+    `call_id` and `name` tell the leg from others in the ledger of what calls may cost: "call", "transfer-1", …
+    """
+
+    call_id: str
+    to: str
+    route: Route
+    caller_id: str = ""
+    purpose: Purpose = Purpose.LEAD
+    max_call_s: int = 600
+    name: str = CALL
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The gate's yes: what to dial (E.164, or a `sip:` address of ours) and which number to show ("" for a REFER)."""
+
+    to: str
+    caller_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +97,6 @@ class DialRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """The gate's no: the rule's name and its reason in words. Nothing was dialled, no row was made."""
-
-    rule: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class Placed:
     """The call was dialled; its row is in the store under `call_id`."""
 
@@ -69,6 +105,48 @@ class Placed:
 
 
 DialOutcome: TypeAlias = Placed | Refused
+
+
+async def permit(leg: Leg, policy: GatePolicy, calls: Calls, now: float) -> Permit | Refused:
+    """Decide whether a leg may be dialled, and reserve what it may cost. Every leg of every call passes here: calls from
+    the command line or the API, transfers however they are made, and whatever a model asked for.
+
+    A yes holds for this leg once: its cost counts against the day until `Calls.settle` says what it was.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the store cannot be read or written; then nothing may be dialled.
+    """
+    permitted = _permitted(leg, policy)
+    if isinstance(permitted, Refused):
+        return permitted
+    to, caller_id, country = permitted
+    if leg.purpose is Purpose.LEAD and await calls.is_suppressed(to):
+        return Refused("opted_out", "whoever has this number asked not to be called again")
+    charge = Charge(leg.call_id, leg.name, now, policy.rate_for(country), leg.max_call_s)
+    day = now - now % _DAY_S
+    if not await calls.reserve(charge, day, policy.spend_per_day):
+        spent = await calls.spent(day)
+        why = (
+            f"{spent:.2f} of {policy.spend_per_day or 0:.2f} for today (UTC) are spent or reserved, and this call may cost "
+            f"{charge.most:.2f}; LEADLINE_SPEND_PER_DAY sets the limit"
+        )
+        return Refused("spend", why)
+    return Permit(to, caller_id)
+
+
+def _permitted(leg: Leg, policy: GatePolicy) -> tuple[str, str, str] | Refused:
+    """Whom to dial, the number to show and the country, by the rules that need no store."""
+    if leg.to.lower().startswith(("sip:", "sips:")):
+        if leg.purpose is Purpose.LEAD:
+            return Refused("destination", "leads are called by telephone number, not by SIP address")
+        return check_sip_address(leg.to, policy) or (leg.to, leg.caller_id, "")
+    number = classify(leg.to.removeprefix("tel:"), policy.region)
+    if refused := check(number, policy, leg.route):
+        return refused
+    if leg.purpose is Purpose.REFER:
+        return number.e164, "", number.country
+    caller_id = leg.caller_id or next((own for own in leg.route.numbers if own != "*"), "")
+    return check_caller_id(caller_id, number, policy, leg.route) or (number.e164, caller_id, number.country)
 
 
 async def dial(
@@ -87,17 +165,19 @@ async def dial(
     Raises:
         sqlalchemy.exc.SQLAlchemyError: the store cannot be read; then nothing is dialled.
     """
-    number = classify(request.number, policy.region)
-    if refused := check(number, policy, request.route) or await _suppressed(number, calls):
-        log.info("refused to dial: %s", refused.rule)
-        return refused
+    leg = Leg(request.call_id, request.number, request.route, request.caller_id, max_call_s=request.max_call_s)
+    now = clock()
+    allowed = await permit(leg, policy, calls, now)
+    if isinstance(allowed, Refused):
+        log.info("refused to dial: %s", allowed.rule)
+        return allowed
     room = room_of(request.call_id)
-    await calls.begin(_row(request, number, room, clock()))
+    await calls.begin(_row(request, allowed, room, now))
     invite = Invite(
         call_id=request.call_id,
         room=room,
-        to=number.e164,
-        caller_id=request.caller_id,
+        to=allowed.to,
+        caller_id=allowed.caller_id,
         route=request.route,
         ringing_s=request.ringing_s,
         max_call_s=request.max_call_s,
@@ -105,6 +185,7 @@ async def dial(
     try:
         dialled = await sip.dial.dial(lk, invite, on_stage)
     except asyncio.CancelledError:
+        await calls.settle(request.call_id, leg.name, 0)
         await calls.finish(request.call_id, NOT_PLACED, 0, {"outcome": "cancelled"}, clock())
         raise
     await _keep_outcome(calls, request.call_id, dialled, clock())
@@ -132,40 +213,19 @@ async def _keep_outcome(calls: Calls, call_id: str, dialled: Dialled, now: float
     if outcome.name is Ending.ANSWERED:
         await calls.answered(call_id, now, dialled.sip_call_id)
     else:
+        await calls.settle(call_id, CALL, 0)
         await calls.finish(call_id, _disposition(outcome), 0, {"outcome": outcome.name.value}, now)
 
 
-def check(number: Number, policy: GatePolicy, route: Route) -> Refused | None:
-    """What speaks against this number whoever it belongs to; None when nothing does."""
-    if number.kind is NumberKind.INVALID:
-        return Refused("number_kind", "this is no number that can be dialled; write it like +12025550134")
-    if number.kind not in DIALABLE:
-        return Refused("number_kind", f"numbers of this kind are never dialled: {number.kind.value}")
-    if number.country not in policy.countries:
-        allowed = ", ".join(sorted(policy.countries))
-        why = f"{number.country} is not among the countries allowed ({allowed}); LEADLINE_DIAL_COUNTRIES sets them"
-        return Refused("country", why)
-    fiction_allowed = route.is_loopback if policy.allow_fictional is None else policy.allow_fictional
-    if number.fictional and not fiction_allowed:
-        return Refused("fictional", "this number is reserved for fiction and belongs to nobody on a real network")
-    return None
-
-
-async def _suppressed(number: Number, calls: Calls) -> Refused | None:
-    if await calls.is_suppressed(number.e164):
-        return Refused("opted_out", "whoever has this number asked not to be called again")
-    return None
-
-
-def _row(request: DialRequest, number: Number, room: str, now: float) -> NewCall:
+def _row(request: DialRequest, allowed: Permit, room: str, now: float) -> NewCall:
     return NewCall(
         id=request.call_id,
         direction=Direction.OUTBOUND,
         flow=request.flow.name,
         flow_hash=request.flow.hash,
         room=room,
-        caller=request.caller_id,
-        callee=number.e164,
+        caller=allowed.caller_id,
+        callee=allowed.to,
         created_at=now,
         lead=request.lead,
     )

@@ -30,10 +30,9 @@ class NumberKind(StrEnum):
     INVALID = "not a telephone number"
 
 
-#: A person may be at the other end, and calling costs what a call costs.
-DIALABLE = frozenset(
-    {NumberKind.FIXED, NumberKind.MOBILE, NumberKind.FIXED_OR_MOBILE, NumberKind.VOIP, NumberKind.PERSONAL}
-)
+#: A person may be at the other end, and calling costs what a call costs. Personal numbers (+44 70, +1 500) forward to
+#: anywhere at a price of their own and are a classic of toll fraud: not among them.
+DIALABLE = frozenset({NumberKind.FIXED, NumberKind.MOBILE, NumberKind.FIXED_OR_MOBILE, NumberKind.VOIP})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +71,25 @@ _FICTIONAL = re.compile(
     r"|\+44(?:11[3-8]|1[2-6]1)4960\d{3}"
     r"|\+441914980\d{3}"
 )
+#: How people write numbers: one plus at most, then digits with the usual marks between them. Everything else is refused
+#: before it is parsed, since parsers are lenient where a dialler must not be: letters, "@", ";", "," (a pause), line
+#: ends, digits of other scripts.
+_WRITTEN = re.compile(r"\+?[0-9][0-9 ()./-]*|\+?\([0-9][0-9 ()./-]*")
+#: What web pages and address books put into numbers unseen: marks of direction, fixed spaces, typographic hyphens.
+_UNSEEN = str.maketrans(
+    dict.fromkeys("\u200e\u200f\u202a\u202b\u202c\u202d\u2066\u2068\u2069\ufeff")
+    | dict.fromkeys("\u00a0\u2007\u2009\u202f", " ")
+    | dict.fromkeys("\u2010\u2011\u2012\u2013\u2212", "-")
+)
+_WRITTEN_MAX = 40
 
 
 def classify(number: str, region: str = "US") -> Number:
     """Understand a number as a person writes it; `region` is where one without a country code is from."""
-    digits = re.sub(r"[^\d+]", "", number)
+    number = number.translate(_UNSEEN).strip(" ")
+    if len(number) > _WRITTEN_MAX or not _WRITTEN.fullmatch(number):
+        return Number("", NumberKind.INVALID, "")
+    digits = re.sub(r"[^0-9+]", "", number)
     if digits.lstrip("+") in _EMERGENCY:
         return Number("", NumberKind.EMERGENCY, "")
     if not digits.startswith("+") and 0 < len(digits) <= 6:
@@ -103,6 +116,6 @@ def _kind(parsed: phonenumbers.PhoneNumber, e164: str, country: str, fictional: 
     kind = _KINDS.get(phonenumbers.number_type(parsed), NumberKind.INVALID)
     if country == "001" and kind in DIALABLE:
         return NumberKind.SATELLITE
-    if fictional and kind is NumberKind.INVALID:
-        return NumberKind.FIXED_OR_MOBILE  # fiction's ranges are free of meaning; some of them are marked unassigned
+    if fictional and kind is NumberKind.INVALID and country == "GB":
+        return NumberKind.FIXED_OR_MOBILE  # Ofcom's ranges for drama belong to nobody: some are marked unassigned
     return kind

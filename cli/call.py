@@ -131,8 +131,6 @@ async def _request(lk: api.LiveKitAPI, target: Target, wish: Wish, conversation:
 
     caller_id = wish.caller_id or target.sip.caller_id
     route = await find_route(lk, wish.trunk or target.sip.trunk)
-    if not caller_id and not route.trunk_id:
-        raise CallError("which number shall be shown? Give --from NUMBER or set LEADLINE_CALLER_ID; use one you answer")
     return DialRequest(
         call_id=uuid.uuid4().hex,
         number=wish.number,
@@ -146,11 +144,9 @@ async def _request(lk: api.LiveKitAPI, target: Target, wish: Wish, conversation:
 
 
 def _policy() -> GatePolicy:
-    from campaigns.gate import GatePolicy
     from campaigns.settings import GateSettings
 
-    settings = GateSettings()
-    return GatePolicy(settings.dial_countries, settings.region)
+    return GateSettings().policy
 
 
 async def _until_over(lk: api.LiveKitAPI, calls: Calls, request: DialRequest, console: Console) -> None:

@@ -19,11 +19,13 @@ class RouteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where INVITEs go. `trunk_id` is empty for a peer, which needs no stored trunk."""
+    """Where INVITEs go. `trunk_id` is empty for a peer, which needs no stored trunk. `numbers` are those of the trunk
+    that may be shown; none are listed for a peer, and "*" stands for any."""
 
     address: str
     trunk_id: str = ""
     name: str = ""
+    numbers: tuple[str, ...] = ()
 
     @property
     def is_loopback(self) -> bool:
@@ -55,7 +57,8 @@ async def find_route(lk: api.LiveKitAPI, wanted: str) -> Route:
         raise RouteError(f"cannot ask LiveKit for its outbound trunks: {away or 'no answer in time'}") from None
     matching = [trunk for trunk in stored if not wanted or wanted in (trunk.name, trunk.sip_trunk_id)]
     if len(matching) == 1:
-        return Route(matching[0].address, matching[0].sip_trunk_id, matching[0].name)
+        (trunk,) = matching
+        return Route(trunk.address, trunk.sip_trunk_id, trunk.name, tuple(trunk.numbers))
     there = ", ".join(sorted(trunk.name or trunk.sip_trunk_id for trunk in stored)) or "none"
     wrong = f"there is no outbound trunk called {wanted!r}" if wanted else "name the outbound trunk to call over"
     raise RouteError(f"{wrong} (stored: {there}); give --trunk NAME, --trunk host:port, or set LEADLINE_TRUNK")

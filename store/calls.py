@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from flows.model import Answer, Direction
+from store.charges import Charge
+from store.happenings import Happening
 
 #: How the dialer closes a call that nobody answered. The bot in the room also hears the line go dead and reports its own
 #: view of it; the telephone network's view is the one that stays.
@@ -152,6 +154,29 @@ class Calls(Protocol):
 
     async def flow_body(self, flow_hash: str) -> str | None:
         """The text of a flow that ran, None when it was never kept."""
+        ...
+
+    async def reserve(self, charge: Charge, since: float, limit: float | None) -> bool:
+        """Keep a charge unless all charges since `since` would then exceed `limit`; one that is kept already is fine."""
+        ...
+
+    async def settle(self, call_id: str, leg: str, seconds: float) -> None:
+        """How long a charged leg was up; 0 when nobody answered. A leg that nobody charged is left alone."""
+        ...
+
+    async def spent(self, since: float) -> float:
+        """What the charges since then come to: settled ones as they were, open ones at the most they may cost.
+
+        A leg called "call" whose call has ended counts as long as that call was up.
+        """
+        ...
+
+    async def note(self, call_id: str, happening: Happening) -> None:
+        """Keep something that happened to a call; needs no call row."""
+        ...
+
+    async def happenings(self, call_id: str) -> tuple[Happening, ...]:
+        """What happened to a call, in order."""
         ...
 
 

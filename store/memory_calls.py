@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from flows.model import Answer
 from store.calls import UNREACHED, Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+from store.charges import CALL, Charge
+from store.happenings import Happening
 
 
 class MemoryCalls:
@@ -18,6 +20,8 @@ class MemoryCalls:
         self._answers: dict[str, dict[str, Answer]] = {}
         self._flows: dict[str, str] = {}
         self._suppressed: dict[tuple[str, str], str] = {}
+        self._charges: dict[tuple[str, str], tuple[Charge, float | None]] = {}
+        self._happened: dict[str, list[Happening]] = {}
 
     async def begin(self, call: NewCall) -> None:
         if call.id not in self._calls:
@@ -84,6 +88,39 @@ class MemoryCalls:
 
     async def flow_body(self, flow_hash: str) -> str | None:
         return self._flows.get(flow_hash)
+
+    async def reserve(self, charge: Charge, since: float, limit: float | None) -> bool:
+        if (charge.call_id, charge.leg) in self._charges:
+            return True
+        if limit is not None and await self.spent(since) + charge.most > limit:
+            return False
+        self._charges[charge.call_id, charge.leg] = (charge, None)
+        return True
+
+    async def settle(self, call_id: str, leg: str, seconds: float) -> None:
+        if found := self._charges.get((call_id, leg)):
+            self._charges[call_id, leg] = (found[0], seconds)
+
+    async def spent(self, since: float) -> float:
+        counted = [pair for pair in self._charges.values() if pair[0].at >= since]
+        return sum(charge.rate * self._seconds(charge, settled) / 60 for charge, settled in counted)
+
+    def _seconds(self, charge: Charge, settled: float | None) -> float:
+        call = self._calls.get(charge.call_id)
+        if settled is not None:
+            return settled
+        if charge.leg == CALL and call is not None and call.ended_at is not None:
+            return max(0.0, call.ended_at - (call.ended_at if call.answered_at is None else call.answered_at))
+        return charge.longest_s
+
+    async def note(self, call_id: str, happening: Happening) -> None:
+        kept = self._happened.setdefault(call_id, [])
+        key = (happening.at, happening.source, happening.name)
+        if all((other.at, other.source, other.name) != key for other in kept):
+            kept.append(happening)
+
+    async def happenings(self, call_id: str) -> tuple[Happening, ...]:
+        return tuple(sorted(self._happened.get(call_id, []), key=lambda happening: happening.at))
 
     def _newest(self) -> tuple[Call, ...]:
         return tuple(sorted(self._calls.values(), key=lambda call: (-call.begun.created_at, call.id)))

@@ -13,7 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from flows.model import Answer, Direction, Mode, Value
 from store import tables
 from store.calls import UNREACHED, Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+from store.charges import CALL, Charge
+from store.happenings import Happening
 
+_CHARGES_LOCK = 0x6C65_6164  #: any number that nothing else locks by
 _NEWEST_FIRST = (tables.calls.c.created_at.desc(), tables.calls.c.id)
 
 
@@ -139,6 +142,43 @@ class SqlCalls:
         async with self._engine.connect() as connection:
             return cast("str | None", await connection.scalar(query))
 
+    async def reserve(self, charge: Charge, since: float, limit: float | None) -> bool:
+        row = {"call_id": charge.call_id, "leg": charge.leg, "at": charge.at, "rate": charge.rate}
+        row |= {"longest_s": charge.longest_s}
+        table = tables.charges
+        insert = self._insert(table)
+        if limit is None:
+            statement = insert.values(row)
+        else:
+            fits = _spent(since).scalar_subquery() + charge.most <= limit
+            values = [sa.literal(value, table.c[name].type) for name, value in row.items()]
+            statement = insert.from_select(list(row), sa.select(*values).where(fits))
+        there = sa.select(sa.exists().where(table.c.call_id == charge.call_id, table.c.leg == charge.leg))
+        async with self._engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":  # one at a time; SQLite's writers are so anyhow
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CHARGES_LOCK)))
+            await connection.execute(statement.on_conflict_do_nothing())
+            return bool(await connection.scalar(there))
+
+    async def settle(self, call_id: str, leg: str, seconds: float) -> None:
+        table = tables.charges
+        mine = (table.c.call_id == call_id) & (table.c.leg == leg)
+        await self._write(sa.update(table).where(mine).values(settled_s=seconds))
+
+    async def spent(self, since: float) -> float:
+        async with self._engine.connect() as connection:
+            return float(await connection.scalar(_spent(since)) or 0.0)
+
+    async def note(self, call_id: str, happening: Happening) -> None:
+        row = {"call_id": call_id, "at": happening.at, "source": happening.source, "name": happening.name}
+        row |= {"facts": dict(happening.facts)}
+        await self._write(self._insert(tables.happenings).values(row).on_conflict_do_nothing())
+
+    async def happenings(self, call_id: str) -> tuple[Happening, ...]:
+        table = tables.happenings
+        rows = await self._rows(sa.select(table).where(table.c.call_id == call_id).order_by(table.c.at))
+        return tuple(Happening(row["at"], row["source"], row["name"], row["facts"]) for row in rows)
+
     def _insert(self, table: sa.Table) -> sqlite.Insert:
         # Both dialects spell ON CONFLICT with the same methods; SQLAlchemy types them apart.
         if self._engine.dialect.name == "postgresql":
@@ -168,6 +208,19 @@ class SqlCalls:
 
     async def _calls(self, query: sa.Select[Any]) -> tuple[Call, ...]:
         return tuple(_call(row) for row in await self._rows(query))
+
+
+def _spent(since: float) -> sa.Select[Any]:
+    charge, call = tables.charges.c, tables.calls.c
+    up = call.ended_at - sa.func.coalesce(call.answered_at, call.ended_at)
+    seconds = sa.case(
+        (charge.settled_s.is_not(None), charge.settled_s),
+        ((charge.leg == CALL) & call.ended_at.is_not(None), sa.case((up > 0, up), else_=0.0)),
+        else_=charge.longest_s,
+    )
+    joined = tables.charges.outerjoin(tables.calls, charge.call_id == call.id)
+    total = sa.func.coalesce(sa.func.sum(charge.rate * seconds / 60), 0.0)
+    return sa.select(total).select_from(joined).where(charge.at >= since)
 
 
 def _call(row: sa.RowMapping) -> Call:

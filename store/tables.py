@@ -77,4 +77,26 @@ suppressions = sa.Table(
     sa.Column("source", sa.String, nullable=False),
 )
 
+# No foreign keys: a leg is charged before its call has a row, and a call that no agent took never has one.
+charges = sa.Table(
+    "charges",
+    metadata,
+    sa.Column("call_id", sa.String, primary_key=True),
+    sa.Column("leg", sa.String, primary_key=True),
+    sa.Column("at", sa.Double, nullable=False, index=True),
+    sa.Column("rate", sa.Double, nullable=False),
+    sa.Column("longest_s", sa.Double, nullable=False),
+    sa.Column("settled_s", sa.Double),
+)
+
+happenings = sa.Table(
+    "happenings",
+    metadata,
+    sa.Column("call_id", sa.String, primary_key=True),
+    sa.Column("at", sa.Double, primary_key=True),
+    sa.Column("source", sa.String, primary_key=True),
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("facts", sa.JSON, nullable=False),
+)
+
 sa.Index("ix_calls_created_at", calls.c.created_at)

@@ -11,7 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from campaigns.gate import DialRequest, FlowRef, GatePolicy, Placed, Refused, check, dial, hang_up, is_up
+from campaigns.gate import (
+    DialRequest,
+    FlowRef,
+    GatePolicy,
+    Leg,
+    Permit,
+    Placed,
+    Purpose,
+    Refused,
+    dial,
+    hang_up,
+    is_up,
+    permit,
+)
+from campaigns.guard import check
 from campaigns.numbers import DIALABLE, Number, NumberKind, classify
 from campaigns.settings import GateSettings
 from flows.model import Direction
@@ -22,7 +36,9 @@ from store.memory_calls import MemoryCalls
 from tests.fake_livekit import FakeLiveKit, fake_api, sip_refusal
 
 LOOPBACK = Route("127.0.0.1:5099")
-CARRIER = Route("sip.example.invalid", "ST_1", "carrier")
+CARRIER = Route("sip.example.invalid", "ST_1", "carrier", ("+12025550100", "+12025550101"))
+OURS = "+12025550100"
+REAL = GatePolicy(allow_fictional=True)
 LEE = "+12025550134"
 
 
@@ -109,6 +125,89 @@ def test_only_dialable_kinds_in_allowed_countries_pass(
     assert (refused is None) == passes
 
 
+@pytest.mark.parametrize(
+    ("route", "shown", "says"),
+    [
+        (LOOPBACK, "", "which number shall be shown"),
+        (LOOPBACK, "leadline", "no number in the form"),
+        (LOOPBACK, "2025550100", "in full, as +12025550100"),
+        (LOOPBACK, "+19005550134", "no number in the form"),
+        (LOOPBACK, LEE, "cannot call itself"),
+        (CARRIER, "+12025550199", "not a number of the trunk 'carrier' (+12025550100, +12025550101)"),
+    ],
+)
+async def test_the_number_shown_is_ours_and_can_be_called_back(route: Route, shown: str, says: str) -> None:
+    refused = await permit(Leg("c1", LEE, route, shown), REAL, MemoryCalls(), 1.0)
+    assert isinstance(refused, Refused)
+    assert (refused.rule, says in refused.why) == ("caller_id", True), refused
+
+
+async def test_a_trunk_lends_its_first_number() -> None:
+    assert await permit(Leg("c1", LEE, CARRIER), REAL, MemoryCalls(), 1.0) == Permit(LEE, "+12025550100")
+    any_number = Route("sip.example.invalid", "ST_1", "carrier", ("*",))
+    assert await permit(Leg("c2", LEE, any_number, OURS), REAL, MemoryCalls(), 1.0) == Permit(LEE, OURS)
+
+
+HOSTS = GatePolicy(sip_hosts=frozenset({"pbx.example.invalid"}), allow_fictional=True)
+
+
+@pytest.mark.parametrize(
+    ("to", "purpose", "policy", "verdict"),
+    [
+        ("tel:+12025550135", Purpose.STAFF, HOSTS, "+12025550135"),
+        ("+12025550135", Purpose.REFER, HOSTS, "+12025550135"),
+        ("sip:sales@pbx.example.invalid", Purpose.REFER, HOSTS, "sip:sales@pbx.example.invalid"),
+        ("sip:1204@pbx.example.invalid:5080", Purpose.STAFF, HOSTS, "sip:1204@pbx.example.invalid:5080"),
+        ("sip:sales@evil.example.invalid", Purpose.STAFF, HOSTS, "destination"),
+        ("sip:sales@pbx.example.invalid;transport=tcp", Purpose.STAFF, HOSTS, "destination"),
+        ("sip:sales@pbx.example.invalid?Replaces=x", Purpose.REFER, HOSTS, "destination"),
+        ("sip:+19005550134@pbx.example.invalid", Purpose.STAFF, HOSTS, "number_kind"),
+        ("sip:9911@pbx.example.invalid", Purpose.STAFF, HOSTS, "number_kind"),
+        ("sip:112@pbx.example.invalid", Purpose.REFER, HOSTS, "number_kind"),
+        ("sip:sales@pbx.example.invalid", Purpose.LEAD, HOSTS, "destination"),
+        ("+18005550199", Purpose.STAFF, HOSTS, "number_kind"),
+        ("+18005550199", Purpose.STAFF, GatePolicy(toll_free=True, allow_fictional=True), "+18005550199"),
+    ],
+)
+async def test_where_calls_may_be_put_through_to(to: str, purpose: Purpose, policy: GatePolicy, verdict: str) -> None:
+    found = await permit(Leg("c1", to, LOOPBACK, OURS, purpose, name="transfer-1"), policy, MemoryCalls(), 1.0)
+    assert (found.rule if isinstance(found, Refused) else found.to) == verdict
+
+
+async def test_staff_is_rung_also_when_they_opted_out_of_our_own_calls() -> None:
+    calls = MemoryCalls()
+    await calls.opt_out(LEE, "seller", 1.0, "call", "c0", "e1")
+    assert isinstance(await permit(Leg("c1", LEE, LOOPBACK, OURS, Purpose.STAFF), REAL, calls, 1.0), Permit)
+    assert isinstance(await permit(Leg("c2", LEE, LOOPBACK, OURS, Purpose.LEAD), REAL, calls, 1.0), Refused)
+
+
+async def test_no_day_costs_more_than_it_may() -> None:
+    """Ten minutes at 0.10 are reserved for each call; what was not used is free again, and tomorrow begins anew."""
+    policy, calls, noon = GatePolicy(spend_per_day=2.0, rates={"US": 0.1}), MemoryCalls(), 43_200.0
+
+    async def asked(call_id: str, at: float = noon) -> Permit | Refused:
+        return await permit(Leg(call_id, LEE, LOOPBACK, OURS), policy, calls, at)
+
+    assert [type(await asked(call)) for call in ("a", "b", "a")] == [Permit, Permit, Permit]
+    refused = await asked("c")
+    assert isinstance(refused, Refused)
+    assert refused.rule == "spend"
+    assert "2.00 of 2.00 for today (UTC)" in refused.why
+    await calls.settle("a", "call", 60.0)
+    assert isinstance(await asked("c"), Refused)
+    await calls.settle("b", "call", 0)
+    assert isinstance(await asked("c"), Permit)
+    assert isinstance(await asked("d", noon + 86_400), Permit)
+
+
+async def test_who_does_not_answer_costs_nothing() -> None:
+    fake, calls = FakeLiveKit(), MemoryCalls()
+    fake.phone.answer = sip_refusal(486, "Busy Here", "resource_exhausted", 429)
+    async with fake_api(fake) as lk:
+        await dial(lk, request(), GatePolicy(), calls, ticking())
+    assert await calls.spent(0) == 0
+
+
 def test_fiction_may_be_forbidden_or_allowed_by_hand() -> None:
     number = classify(LEE)
     assert check(number, GatePolicy(allow_fictional=False), LOOPBACK) is not None
@@ -137,4 +236,13 @@ def test_countries_are_read_from_a_list(monkeypatch: pytest.MonkeyPatch) -> None
     assert GateSettings().dial_countries == {"US", "IE"}
     monkeypatch.setenv("LEADLINE_DIAL_COUNTRIES", "Ireland")
     with pytest.raises(ValidationError, match="write them like US,CA,GB"):
+        GateSettings()
+    monkeypatch.delenv("LEADLINE_DIAL_COUNTRIES")
+    for name, value in {"RATES": "us:0.01, GB:0.02", "TRANSFER_HOSTS": "PBX.example", "SPEND_PER_DAY": "-1"}.items():
+        monkeypatch.setenv(f"LEADLINE_{name}", value)
+    policy = GateSettings().policy
+    assert (policy.rate_for("US"), policy.rate_for("CA"), policy.spend_per_day) == (0.01, 0.05, None)
+    assert policy.sip_hosts == {"pbx.example"}
+    monkeypatch.setenv("LEADLINE_RATES", "cheap")
+    with pytest.raises(ValidationError, match=r"write them like US:0\.01"):
         GateSettings()

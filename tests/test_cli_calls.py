@@ -233,7 +233,7 @@ def test_what_cannot_be_called_is_said(fake: FakeLiveKit, words: tuple[str, ...]
 
 def test_a_peer_needs_a_number_to_show(fake: FakeLiveKit) -> None:
     shown = leadline("call", LEE, "--trunk", "127.0.0.1:5099")
-    assert shown.exit_code == 1
+    assert shown.exit_code == 6
     assert "--from NUMBER" in shown.output
 
 

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from flows.model import Answer, Direction, Mode
 from store.calls import Calls, NewCall, SipLeg, StoreError, Turn, UnknownCall, suppression_key
+from store.charges import Charge
 from store.database import DatabaseUnusable, migrate, open_calls, open_engine
+from store.happenings import Happening
 from store.memory_calls import MemoryCalls
 from store.tables import metadata
 
@@ -105,6 +107,38 @@ async def test_an_answer_takes_its_slots_earlier_ones_place(calls: Calls) -> Non
     await calls.put_answers("c1", [corrected])
     await calls.put_answers("c1", [])
     assert await calls.answers("c1") == (person, budget, corrected)
+
+
+async def test_charges_are_kept_once_and_never_beyond_the_limit(calls: Calls) -> None:
+    hour = [Charge(f"c{n}", "call", 100.0 + n, 0.5, 3600.0) for n in range(3)]
+    assert [await calls.reserve(charge, 100.0, 60.0) for charge in (*hour, hour[0])] == [True, True, False, True]
+    assert await calls.spent(100.0) == 60.0
+    assert await calls.spent(101.0) == 30.0
+    await calls.settle("c0", "call", 120.0)
+    await calls.settle("nobody", "call", 120.0)
+    assert await calls.spent(100.0) == 31.0
+    assert await calls.reserve(Charge("c0", "transfer-1", 110.0, 0.5, 60.0), 100.0, None)
+    assert await calls.spent(100.0) == 31.5
+
+
+async def test_a_call_that_ended_costs_what_it_lasted(calls: Calls) -> None:
+    for call_id in ("c1", "c2"):
+        await calls.begin(new_call(call_id))
+        await calls.reserve(Charge(call_id, "call", 100.0, 0.5, 3600.0), 0.0, 100.0)
+    await calls.answered("c1", 110.0)
+    await calls.finish("c1", "qualified", 0, {}, 170.0)
+    await calls.finish("c2", "not_placed", 0, {}, 170.0)
+    assert await calls.spent(0.0) == 0.5
+
+
+async def test_what_happened_is_kept_once_and_in_order(calls: Calls) -> None:
+    rang = Happening(102.0, "sip", "ringing")
+    ready = Happening(101.0, "agent", "ready", {"after_ms": 210, "identity": "bot-1", "warm": True})
+    for happening in (rang, ready, rang):
+        await calls.note("c1", happening)
+    await calls.note("c2", rang)
+    assert await calls.happenings("c1") == (ready, rang)
+    assert await calls.happenings("nobody") == ()
 
 
 async def test_opt_out_holds_for_the_number_however_it_is_written(calls: Calls) -> None:
