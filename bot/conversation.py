@@ -20,7 +20,7 @@ from bot.ear import Ear
 from bot.ear import Turn as Utterance
 from bot.hands import Hands
 from bot.history import History
-from bot.inbox import Arrived, Gone, Inbox, Key, Onset, Reported, Signal, Understood, Up
+from bot.inbox import Arrived, Away, Back, Gone, Inbox, Key, Onset, Reported, Signal, Understood, Up
 from bot.keys import Keys
 from bot.mind import Mind, NoMind
 from bot.mind_turn import Thinking
@@ -45,6 +45,7 @@ from flows.model import (
     OptOut,
     Pressed,
     Record,
+    Resumed,
     Say,
     Silence,
     SlotType,
@@ -162,6 +163,13 @@ class Conversation:
                 self._on_turn(signal)
             case Key(at, key):
                 self._on_key(key, at)
+            case Away(at):
+                self._silence()
+                self._clock.no_input = None
+                self._body.history.away(at)
+            case Back(at):
+                self._body.history.back(at)
+                self._happen(Resumed(at))  # what was said meanwhile nobody heard: the question is asked again
             case Gone(at, reason):
                 log.info("the caller's leg is gone: %s", reason)
                 self._silence()
@@ -179,6 +187,7 @@ class Conversation:
 
     def _on_onset(self, at: float) -> None:
         self._clock.no_input = None
+        self._body.history.sound(at)
         self._floor.thinking.hold()
         mouth, saying = self._body.mouth, self._floor.saying
         if saying is None or not mouth.speaking:
@@ -280,6 +289,7 @@ class Conversation:
         self.state, effects = step(self._flow, self.state, event)
         if self.state.answers is not before:
             self._body.history.answers(self.state.answers)
+        self._body.history.moved(self._flow, self.state)
         if effects:
             self._replace(effects, reply and reply.then("understood", began).then("worded", self._body.now()))
 

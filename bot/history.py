@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from bot.board import Board
 from bot.ear import Turn as Utterance
 from bot.waterfall import Waterfall
 from campaigns.numbers import classify
+from flows.flow import Flow
 from flows.model import Answer, Direction, OptOut, Say
+from flows.readback import show_value
+from flows.state import State
 from store.calls import NewCall, Turn, suppression_key
 from store.events import Events
 from store.writer import Writer
@@ -35,6 +39,7 @@ class History:
         self._events = events
         self._turns = 0
         self._answers: Mapping[str, Answer] = {}
+        self._board = Board()
         self._finish: Finish | None = None
 
     def begun(self, flow_body: str) -> None:
@@ -47,6 +52,27 @@ class History:
         """The call is up."""
         self._writer.put(Answered(self.call.id, at, self._sip_call_id))
         self._events.publish(self.call.id, "answered", at=at)
+
+    def away(self, at: float) -> None:
+        """A browser's leg is gone and may come back: live only."""
+        self._events.publish(self.call.id, "away", at=at)
+
+    def back(self, at: float) -> None:
+        """It came back: live only."""
+        self._events.publish(self.call.id, "back", at=at)
+
+    def sound(self, at: float) -> None:
+        """The caller began to make sound: live only."""
+        self._events.publish(self.call.id, "sound", at=at)
+
+    def hearing(self, text: str) -> None:
+        """What the caller has said so far, as far as it can be guessed: live only, `heard` has the last word."""
+        self._events.publish(self.call.id, "hearing", **{"pii.text": text})
+
+    def moved(self, flow: Flow, state: State) -> None:
+        """The conversation has moved: live only, the record is made at the end."""
+        for kind, fields in self._board.changes(flow, state):
+            self._events.publish(self.call.id, kind, **fields)
 
     def speaking(self, say: Say, at: float) -> None:
         """The bot begins a prompt: live only, the row is written when we know what was heard of it."""
@@ -90,15 +116,24 @@ class History:
         self._events.publish(self.call.id, "mind", verdict=verdict, ms=ms)
 
     def answers(self, answers: Mapping[str, Answer]) -> None:
-        """Keep the answers that are new or changed."""
+        """Keep the answers that are new or changed; one that was taken back is told, its row stays."""
+        for slot in self._answers.keys() - answers.keys():
+            self._events.publish(self.call.id, "unanswered", slot=slot)
         fresh = tuple(answer for slot, answer in answers.items() if self._answers.get(slot) != answer)
+        self._answers = dict(answers)
         if not fresh:
             return
-        self._answers = dict(answers)
         self._writer.put(PutAnswers(self.call.id, fresh))
         for answer in fresh:
             self._events.publish(
-                self.call.id, "answer", slot=answer.slot, mode=answer.mode.value, **{"pii.value": _plain(answer.value)}
+                self.call.id,
+                "answer",
+                slot=answer.slot,
+                mode=answer.mode.value,
+                confirmed=answer.confirmed,
+                certainty=round(answer.certainty, 2),
+                tries=answer.tries,
+                **{"pii.value": show_value(answer.value), "pii.raw": answer.raw},
             )
 
     async def opt_out(self, effect: OptOut, at: float) -> None:
@@ -161,7 +196,3 @@ def _response_ms(at: float, reply: Waterfall | None) -> int | None:
         return None
     delay = round((at - reply.ended_at) * 1000)
     return delay if 0 <= delay <= _LATEST_RESPONSE_MS else None
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)

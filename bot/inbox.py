@@ -48,6 +48,20 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """The caller's browser has lost the room; it may come back."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Back:
+    """It came back."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """The caller's leg is gone."""
 
@@ -67,7 +81,7 @@ class Understood:
     """A turn that was put to a language model can be used."""
 
 
-Signal: TypeAlias = Arrived | Up | Onset | Turn | Key | Gone | Reported | Understood
+Signal: TypeAlias = Arrived | Up | Onset | Turn | Key | Away | Back | Gone | Reported | Understood
 
 
 class Inbox:
@@ -112,6 +126,14 @@ class Inbox:
     def on_key(self, key: str, at: float) -> None:
         """`LineSink`."""
         self.put(Key(at, key))
+
+    def on_away(self, at: float) -> None:
+        """`LineSink`."""
+        self.put(Away(at))
+
+    def on_back(self, at: float) -> None:
+        """`LineSink`."""
+        self.put(Back(at))
 
     def on_gone(self, at: float, reason: str) -> None:
         """`LineSink`."""

@@ -117,7 +117,7 @@ async def _converse(
         await _prepare_greeting(parts.studio, flow, state)
         body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history, mind=mind)
         conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
-        parts.foresight.think = conversation.foresee
+        parts.foresight.think, parts.foresight.watch = conversation.foresee, history.hearing
         try:
             await conversation.run()
         except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept

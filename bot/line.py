@@ -23,10 +23,20 @@ log = logging.getLogger("leadline.line")
 
 EAR_RATE: Final = 16_000
 _FRAME_MS: Final = 40
+_RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _HUMAN_KINDS: Final = {
     rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
     rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
+}
+
+
+#: How a browser says that the call is over; anything else may be a reload or a network that failed.
+_HUNG_UP: Final = {
+    rtc.DisconnectReason.CLIENT_INITIATED,
+    rtc.DisconnectReason.PARTICIPANT_REMOVED,
+    rtc.DisconnectReason.ROOM_DELETED,
+    rtc.DisconnectReason.ROOM_CLOSED,
 }
 
 
@@ -47,6 +57,14 @@ class LineSink(Protocol):
 
     def on_key(self, key: str, at: float) -> None:
         """One DTMF digit."""
+        ...
+
+    def on_away(self, at: float) -> None:
+        """A browser's leg has lost the room without hanging up."""
+        ...
+
+    def on_back(self, at: float) -> None:
+        """It has come back in time."""
         ...
 
     def on_gone(self, at: float, reason: str) -> None:
@@ -93,6 +111,7 @@ class Line:
         self._caller: str | None = None
         self._answered = False
         self._listening: asyncio.Task[None] | None = None
+        self._returning: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Publish our track (which makes the SIP edge answer) and take the caller that is there or will come."""
@@ -112,6 +131,7 @@ class Line:
 
     async def close(self) -> None:
         """Stop listening."""
+        self._stop_waiting()
         if self._listening is not None:
             self._listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -129,6 +149,8 @@ class Line:
     # -- room events
 
     def _arrived(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == self._caller and self._stop_waiting():
+            self._sink.on_back(time.time())
         if self._caller is not None or participant.kind not in _HUMAN_KINDS:
             return
         self._caller = participant.identity
@@ -176,9 +198,26 @@ class Line:
             self._sink.on_key(event.digit, time.time())
 
     def _left(self, participant: rtc.RemoteParticipant) -> None:
-        if participant.identity == self._caller:
-            reason = participant.disconnect_reason
-            self._sink.on_gone(time.time(), str(reason) if reason is not None else "left")
+        if participant.identity != self._caller:
+            return
+        reason = participant.disconnect_reason
+        if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD or reason in _HUNG_UP:
+            self._sink.on_gone(time.time(), _name(reason))
+        elif self._returning is None:
+            self._sink.on_away(time.time())
+            loop = asyncio.get_running_loop()
+            self._returning = loop.call_later(_RETURN_S, lambda: self._sink.on_gone(time.time(), _name(reason)))
+
+    def _stop_waiting(self) -> bool:
+        """True if a caller who might come back was being waited for."""
+        waiting, self._returning = self._returning, None
+        if waiting is not None:
+            waiting.cancel()
+        return waiting is not None
 
     def _disconnected(self, reason: object) -> None:
         self._sink.on_gone(time.time(), f"room: {reason}")
+
+
+def _name(reason: rtc.DisconnectReason.ValueType | None) -> str:
+    return str(reason) if reason is not None else "left"

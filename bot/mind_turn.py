@@ -37,13 +37,19 @@ class Guess:
 
 
 class Foresight:
-    """`bot.ear.Patience` that lets `think` see every guess at a turn while the silence behind it is waited for."""
+    """`bot.ear.Patience` that shows every guess at a turn while the silence behind it is waited for.
+
+    `watch` is shown all guesses; `think` only those that may be whole.
+    """
 
     def __init__(self, patience: Callable[[Expect, str], float]) -> None:
         self._patience = patience
         self.think: Callable[[str], None] | None = None
+        self.watch: Callable[[str], None] | None = None
 
     def __call__(self, expect: Expect, text: str) -> float:
+        if self.watch is not None and text:
+            self.watch(text)
         if self.think is not None and text and expect.kind not in _SPELLED:
             self.think(text)
         return self._patience(expect, text)

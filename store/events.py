@@ -42,6 +42,10 @@ class Events(Protocol):
         """
         ...
 
+    def mark(self, at: float) -> str:
+        """An id, for `since`, behind which is everything told from `at` (Unix seconds) on, and little else."""
+        ...
+
 
 class MemoryEvents:
     """`Events` within this process: the fake where there is no Redis."""
@@ -57,6 +61,14 @@ class MemoryEvents:
         self._events.append(LiveEvent(f"{self._count}-0", self._clock(), call_id, kind, dict(fields)))
         for waker in self._wakers:
             waker.set()
+
+    def kept(self) -> tuple[LiveEvent, ...]:
+        """What was told so far, oldest first."""
+        return tuple(self._events)
+
+    def mark(self, at: float) -> str:
+        first = next((event for event in self._events if event.at >= at), None)
+        return f"{(order(first.id)[0] if first is not None else self._count + 1) - 1}-0"
 
     async def follow(self, call_id: str | None = None, since: str = "") -> AsyncIterator[LiveEvent]:
         seen = order(since)[0] if since else self._count

@@ -16,6 +16,7 @@ from store.events import KEPT, Field, LiveEvent
 
 log = logging.getLogger(__name__)
 
+_CLOCKS_DIFFER_S = 5.0
 STREAM = "leadline:events"
 #: What XREAD answers over RESP2 with decoded strings: (stream, ((id, fields), …)), …
 Streams: TypeAlias = list[tuple[str, list[tuple[str, dict[str, str]]]]] | None
@@ -74,6 +75,10 @@ class RedisEvents:
                 for last, entry in entries:
                     if call_id in (None, entry.get("call")):
                         yield _event(last, entry)
+
+    def mark(self, at: float) -> str:
+        # Redis numbers its entries by its own clock in ms; ours and that of another machine may differ a little.
+        return f"{max(0, round((at - _CLOCKS_DIFFER_S) * 1000))}-0"
 
     async def _newest(self) -> str:
         entries = await self._redis.xrevrange(STREAM, count=1)

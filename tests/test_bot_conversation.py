@@ -50,6 +50,7 @@ class Scene:
     speaker: MemorySpeaker
     mouth: Mouth
     calls: MemoryCalls
+    events: MemoryEvents
     history: History
     conversation: Conversation
     flow: Flow
@@ -88,9 +89,10 @@ class Scene:
 async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | None = None) -> AsyncIterator[Scene]:
     flow = load_flow(flow_name)
     calls, clock = MemoryCalls(), FrozenClock()
+    events = MemoryEvents(lambda: AT)
     async with Writer(calls, tmp_path / "journal.jsonl") as writer:
         call = NewCall("c1", Direction.INBOUND, flow.name, flow.hash, "room", CALLER, "+12025550100", AT)
-        history = History(call, writer, MemoryEvents(lambda: AT))
+        history = History(call, writer, events)
         history.begun(flow.body)
         inbox, speaker = Inbox(), MemorySpeaker()
         mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()), clock)
@@ -99,7 +101,7 @@ async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | No
         state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts={"caller": CALLER}, lead={})
         conversation = Conversation(flow, state, body, call_max_s=600)
         running = asyncio.create_task(conversation.run())
-        found = Scene(inbox, speaker, mouth, calls, history, conversation, flow, running, clock)
+        found = Scene(inbox, speaker, mouth, calls, events, history, conversation, flow, running, clock)
         inbox.put(Up(AT))
         await found.turns()
         try:

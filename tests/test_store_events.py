@@ -106,6 +106,13 @@ async def test_a_follower_hears_what_comes_later(events: Events) -> None:
     assert heard.kind == "tick"
 
 
+async def test_a_mark_loses_nothing_that_was_told_since(events: Events) -> None:
+    events.publish("c1", "begun")  # at 100 by our clock
+    events.publish("c1", "said")
+    first, second = await take(events.follow(since=events.mark(100.0)), 2)
+    assert [first.kind, second.kind] == ["begun", "said"]
+
+
 async def test_without_redis_publishing_neither_waits_nor_raises(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "store")
     async with RedisEvents(f"redis://127.0.0.1:{_free_port()}/0", lambda: 1.0, waiting=5, retry_s=0.01) as events:
