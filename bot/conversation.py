@@ -43,6 +43,7 @@ from flows.model import (
     Lookup,
     Operator,
     OptOut,
+    Press,
     Pressed,
     Record,
     Resumed,
@@ -334,7 +335,7 @@ class Conversation:
             case OptOut(id=id_):
                 await self._body.history.opt_out(effect, self._body.now())
                 self._body.inbox.put(Reported(Done(self._body.now(), id_)))
-            case Transfer() | Lookup() | Callback() | Record():
+            case Transfer() | Lookup() | Callback() | Record() | Press():
                 self._body.inbox.put(Reported(await self._body.hands.do(effect)))
 
     async def _speak(self, batch: Batch, effect: Say | Listen) -> None:

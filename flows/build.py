@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from flows.expressions import Condition, ExpressionError, parse
-from flows.filemodel import AskFile, FlowFile, KeypadFile, SlotFile
+from flows.filemodel import AskFile, FlowFile, KeypadFile, SlotFile, TransferFile
 from flows.flow import (
     CALLBACK,
     SKIP,
@@ -24,7 +24,9 @@ from flows.flow import (
     Slot,
     SlotWords,
     ToolCall,
+    TransferPlan,
 )
+from flows.hours import HoursError, parse_hours
 from flows.lines import TIMELINE_KEYS
 from flows.model import Confirm, Keypad, SlotType, Value
 from flows.yamltext import Located, Path
@@ -65,7 +67,7 @@ def build(file: FlowFile, located: Located, *, body: str, digest: str) -> Flow:
         ),
         slots=tuple(_slot(slot, located, ("slots", at)) for at, slot in enumerate(file.slots)),
         rules=_rules(file, located),
-        closing=_closing(file),
+        closing=_closing(file, located),
     )
 
 
@@ -81,17 +83,24 @@ def _rules(file: FlowFile, located: Located) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
-def _closing(file: FlowFile) -> Closing:
+def _closing(file: FlowFile, located: Located) -> Closing:
     return Closing(
         qualified_at=file.qualified_at,
         endings=MappingProxyType(
             {name: Ending(ending.say, ending.then, ending.next_action) for name, ending in file.endings.items()}
         ),
-        transfer_to=file.transfer.to if file.transfer else "",
-        transfer_mode=file.transfer.mode if file.transfer else "cold",
+        transfer=_transfer(file.transfer, file.locale.zone, located) if file.transfer else None,
         callback=_callback(file.callback) if file.callback else None,
         prompts_max=file.prompts_max,
     )
+
+
+def _transfer(file: TransferFile, zone: str, located: Located) -> TransferPlan:
+    try:
+        hours = parse_hours(file.hours.zone or zone, file.hours.days, file.hours.closed) if file.hours else None
+    except HoursError as problem:
+        raise located.error(("transfer", "hours"), str(problem), problem.fix) from problem
+    return TransferPlan(file.to, file.mode, hours, file.ring_s, file.accept_s, file.digits)
 
 
 def _callback(file: AskFile) -> Slot:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from flows.check_conditions import check_condition
 from flows.check_keypad import check_keypad
 from flows.flow import CALLBACK, FINISH, Flow, Slot
-from flows.lines import ENDINGS, INTENTS_ANSWERED, LINES, QUESTIONS, SENTENCES, SEVERAL, SILENT_ENDINGS
+from flows.lines import (
+    ENDINGS,
+    INTENTS_ANSWERED,
+    LINES,
+    QUESTIONS,
+    SENTENCES,
+    SEVERAL,
+    SILENT_ENDINGS,
+    TRANSFER_LINES,
+)
 from flows.model import SlotType
 from flows.prompts import variables
 from flows.spoken import LANGUAGES
@@ -15,6 +25,7 @@ from flows.yamltext import Located, Path
 
 _NUMERIC = (SlotType.INTEGER_RANGE, SlotType.MONEY)
 _CHOICES_MAX = 8
+_DESTINATION = re.compile(r"\+[1-9]\d{6,14}|sips?:[^@\s<>]+@[^@\s<>]+|[a-z][a-z0-9_-]{0,39}")
 
 
 def check(flow: Flow, located: Located) -> None:
@@ -41,7 +52,27 @@ def check(flow: Flow, located: Located) -> None:
             )
         if rule.action == "callback" and flow.closing.callback is None:
             raise located.error(("rules", at, "do"), "no callback is described", "Add a 'callback:' block with 'ask'.")
+    _check_transfer(flow, located)
     _check_path(flow, located)
+
+
+def _check_transfer(flow: Flow, located: Located) -> None:
+    plan = flow.closing.transfer
+    if plan is None:
+        return
+    if not _DESTINATION.fullmatch(plan.to):
+        raise located.error(
+            ("transfer", "to"),
+            f"{plan.to!r} is nobody who could take a call",
+            "Write a number like +12025550134, or the name of a destination that LEADLINE_BOT_DESTINATIONS knows.",
+        )
+    for key in TRANSFER_LINES:
+        if not flow.script.lines.get(key):
+            raise located.error(
+                ("words",),
+                f"the line {key!r} is missing, and callers are put through",
+                f"Add '{key}: …' under 'words'.",
+            )
 
 
 def _check_names(flow: Flow, located: Located) -> None:
@@ -62,7 +93,7 @@ def _check_names(flow: Flow, located: Located) -> None:
 def _check_words(flow: Flow, located: Located) -> None:
     lines = flow.script.lines
     for key in LINES:
-        if not lines.get(key):
+        if key not in TRANSFER_LINES and not lines.get(key):
             raise located.error(("words",), f"the line {key!r} is missing", f"Add '{key}: …' under 'words'.")
     for key, texts in lines.items():
         if key not in LINES:
@@ -122,7 +153,7 @@ def _check_endings(flow: Flow, located: Located) -> None:
             )
         if name in ENDINGS and not ending.say:
             raise located.error(path, "the caller would hear nothing", "Write what is said under 'say'.")
-        if ending.then == "transfer" and not flow.closing.transfer_to:
+        if ending.then == "transfer" and flow.closing.transfer is None:
             raise located.error(
                 path, "nobody takes transfers", "Add 'transfer: {to: …}' to the file, or use 'then: end'."
             )

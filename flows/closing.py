@@ -1,15 +1,18 @@
-"""The ways out of a call: its ending with the last words, an opt-out, a human, a callback."""
+"""The ways out of a call: its ending with the last words, an opt-out, a callback."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from flows.flow import CALLBACK
-from flows.model import BargeIn, Callback, End, OptOut, Transfer
-from flows.readback import line
+from flows.handover import put_through
+from flows.model import BargeIn, Callback, End, OptOut
 from flows.score import score
 from flows.state import Focus
 from flows.turn import Turn
+
+#: A lead that was reached stays reached, whatever becomes of the transfer or the callback after it.
+_REACHED = ("qualified", "unqualified")
 
 
 def finish(turn: Turn) -> None:
@@ -21,15 +24,17 @@ def finish(turn: Turn) -> None:
 def end(turn: Turn, disposition: str) -> None:
     """Say the last words for `disposition`, then end the call or transfer it."""
     ending = turn.flow.closing.endings.get(disposition)
-    turn.state = replace(turn.state, disposition=disposition)
+    before, tried = turn.state.disposition, turn.state.notes.transfers
+    kept = before if tried and before in _REACHED and disposition not in ("opted_out", "wrong_number") else disposition
+    turn.state = replace(turn.state, disposition=kept)
     turn.lead_in = []  # nothing to acknowledge any more: the last words stand alone
-    if ending is not None and ending.say:
-        turn.say(turn.text(ending.say), "closing", None, BargeIn.NONE)
-    if ending is not None and ending.then == "transfer":
-        _transfer(turn)
-    else:
-        turn.refocus(Focus("closing"))
-        turn.act(lambda id_: End(id_, disposition))
+    words = turn.text(ending.say) if ending is not None else ""
+    if ending is not None and ending.then == "transfer" and not tried and put_through(turn, words):
+        return
+    if words:
+        turn.say(words, "closing", None, BargeIn.NONE)
+    turn.refocus(Focus("closing"))
+    turn.act(lambda id_: End(id_, kept))
 
 
 def opt_out(turn: Turn) -> None:
@@ -45,35 +50,10 @@ def opt_out(turn: Turn) -> None:
 
 def hand_over(turn: Turn) -> None:
     """The caller wants a person: transfer where somebody takes it, else a callback."""
-    turn.state = replace(turn.state, disposition="human_requested")
-    if turn.flow.closing.transfer_to:
-        turn.say(line(turn.flow, "transferring"), "closing", None, BargeIn.NONE)
-        _transfer(turn)
-    else:
+    if turn.state.disposition not in _REACHED:
+        turn.state = replace(turn.state, disposition="human_requested")
+    if not put_through(turn):
         end(turn, "human_requested")
-
-
-def transfer_done(turn: Turn) -> None:
-    """A person has the caller: a cold transfer is over for us, after a warm one we stay and keep silent."""
-    notes = replace(turn.state.notes, transferred=True)
-    disposition = turn.state.disposition
-    if disposition in (None, "human_requested"):
-        disposition = "transferred"
-    turn.state = replace(turn.state, notes=notes, disposition=disposition)
-    if turn.flow.closing.transfer_mode == "warm":
-        turn.refocus(Focus("human"))
-    else:
-        turn.refocus(Focus("closing"))
-        turn.act(lambda id_: End(id_, disposition or "transferred"))
-
-
-def transfer_failed(turn: Turn) -> None:
-    """Nobody took the transfer: say so; what was reached stays reached."""
-    disposition = turn.state.disposition or "human_requested"
-    turn.state = replace(turn.state, disposition=disposition)
-    turn.say(line(turn.flow, "transfer_failed"), "closing", None, BargeIn.NONE)
-    turn.refocus(Focus("closing"))
-    turn.act(lambda id_: End(id_, disposition))
 
 
 def book_callback(turn: Turn) -> None:
@@ -90,9 +70,3 @@ def end_silently(turn: Turn, disposition: str) -> None:
     turn.state = replace(turn.state, disposition=disposition)
     turn.refocus(Focus("closing"))
     turn.act(lambda id_: End(id_, disposition))
-
-
-def _transfer(turn: Turn) -> None:
-    closing = turn.flow.closing
-    turn.refocus(Focus("transfer"))
-    turn.act(lambda id_: Transfer(id_, closing.transfer_to, closing.transfer_mode))

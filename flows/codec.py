@@ -21,6 +21,7 @@ from flows.model import (
     Lookup,
     Mode,
     OptOut,
+    Press,
     Record,
     Say,
     SlotType,
@@ -31,7 +32,7 @@ from flows.state import Context, Counts, Focus, Notes, State
 
 SCHEMA: Final = 1
 _EFFECTS: Final[Mapping[str, type[Effect]]] = {
-    kind.__name__: kind for kind in (Say, Listen, Lookup, Transfer, OptOut, Callback, Record, End)
+    kind.__name__: kind for kind in (Say, Listen, Lookup, Transfer, OptOut, Callback, Record, Press, End)
 }
 #: What JSON hands over: its type is checked by what is built from it.
 Data = Mapping[str, Any]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from flows import closing
+from flows import closing, handover
 from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
 from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silence
 from flows.flow import CALLBACK, Flow
@@ -24,12 +24,14 @@ from flows.model import (
     Event,
     Found,
     Heard,
+    HumanLeft,
     HungUp,
     Interrupted,
     Lookup,
     Machine,
     Mode,
     Operator,
+    Press,
     Pressed,
     Resumed,
     Say,
@@ -89,8 +91,8 @@ def step(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, .
             _reported(turn, event)
         case Operator():
             _operator(turn, event)
-        case HungUp():
-            _hung_up(turn)
+        case HungUp() | HumanLeft():
+            _left(turn, event)
         case _:
             assert_never(event)
     return turn.done()
@@ -260,9 +262,9 @@ def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | Tra
             turn.know(result)
             _prefill(turn)
         case TransferDone():
-            closing.transfer_done(turn)
-        case TransferFailed():
-            closing.transfer_failed(turn)
+            handover.transfer_done(turn)
+        case TransferFailed(reason=reason):
+            handover.transfer_failed(turn, reason)
         case Interrupted():
             pass
 
@@ -280,6 +282,8 @@ def _operator(turn: Turn, event: Operator) -> None:
         case "say":
             turn.say(event.text, "answer")
             listen(turn)
+        case "press":
+            turn.act(lambda id_: Press(id_, event.text))
         case "end":
             if turn.focus.stage not in ("closing", "new"):
                 closing.end(turn, turn.state.disposition or "failed")
@@ -293,15 +297,24 @@ def _operator(turn: Turn, event: Operator) -> None:
                 turn.refocus(Focus("human", turn.focus.slot))
                 turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
         case "release":
-            slot = turn.slot
-            if turn.focus.stage == "human" and slot is not None:
-                turn.refocus(Focus("ask", slot.name, asked=1))
-                go_on(turn) if slot.name != CALLBACK else ask(turn, slot)
-            elif turn.focus.stage == "human" and not turn.state.notes.transferred:
-                go_on(turn)
+            _released(turn)
 
 
-def _hung_up(turn: Turn) -> None:
+def _released(turn: Turn) -> None:
+    """The operator gives the call back: the question that was open then is asked again."""
+    slot = turn.slot
+    if turn.focus.stage == "human" and slot is not None:
+        turn.refocus(Focus("ask", slot.name, asked=1))
+        go_on(turn) if slot.name != CALLBACK else ask(turn, slot)
+    elif turn.focus.stage == "human" and not turn.state.notes.transferred:
+        go_on(turn)
+
+
+def _left(turn: Turn, event: HungUp | HumanLeft) -> None:
+    """The caller has hung up, or the person who had taken the call."""
+    if isinstance(event, HumanLeft):
+        handover.human_left(turn, event.talked_s)
+        return
     if turn.state.disposition is None:
         turn.state = replace(turn.state, disposition="abandoned")
     _over(turn)

@@ -103,11 +103,23 @@ class EndingFile(Block):
     next_action: Text = ""
 
 
+class HoursFile(Block):
+    """When people take calls; `zone` is the flow's own unless it says otherwise."""
+
+    days: dict[str, Annotated[str, BeforeValidator(_text)]]
+    zone: str = ""
+    closed: Annotated[tuple[Annotated[str, BeforeValidator(str)], ...], BeforeValidator(_listed)] = ()
+
+
 class TransferFile(Block):
     """Who takes transfers."""
 
-    to: str
+    to: Annotated[str, BeforeValidator(_text)]
     mode: Literal["cold", "warm"] = "cold"
+    hours: HoursFile | None = None
+    ring_s: Annotated[int, Field(ge=5, le=60)] = 25
+    accept_s: Annotated[int, Field(ge=3, le=60)] = 20
+    digits: Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9*#A-DwW]{0,32}$")] = ""
 
 
 class LookupFile(Block):

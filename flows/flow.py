@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from flows.expressions import Condition
+from flows.hours import Hours
 from flows.model import BargeIn, Confirm, Keypad, SlotType, Value
 
 #: What a menu key stands for when it leaves the question open ("press 1 to skip").
@@ -148,13 +149,24 @@ class Ending:
 
 
 @dataclass(frozen=True, slots=True)
+class TransferPlan:
+    """Who takes callers, how and when. Times in seconds."""
+
+    to: str  #: E.164, a `sip:` address, or the name of a destination that the settings know
+    mode: Literal["cold", "warm"] = "cold"
+    hours: Hours | None = None  #: None: always
+    ring_s: int = 25
+    accept_s: int = 20  #: of a warm transfer: how long after the briefing a key is waited for
+    digits: str = ""  #: keys sent when it is answered: "ww12#"
+
+
+@dataclass(frozen=True, slots=True)
 class Closing:
     """How calls end."""
 
     qualified_at: int
     endings: Mapping[str, Ending]  #: by disposition
-    transfer_to: str  #: "" when nobody takes transfers
-    transfer_mode: Literal["cold", "warm"]
+    transfer: TransferPlan | None  #: None when nobody takes transfers
     callback: Slot | None
     prompts_max: int  #: the bot says goodbye after this many prompts, whatever happens
 

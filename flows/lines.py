@@ -21,8 +21,25 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "no_answer_known": (),  # the caller asked what the flow has no reply to
     "asked_before": (),  # the caller asked the same again and again
     "transferring": (),
-    "transfer_failed": (),
+    "transfer_failed": (),  # nobody took the call; a callback is offered next
+    "transfer_goodbye": (),  # the same, where the flow has no callback to offer
+    "closed": ("when",),  # nobody is there at this hour; `when` they are again
+    "briefing": (),  # to the person who is called, before what the caller said
+    "briefing_name": ("value",),
+    "briefing_fact": ("label", "value"),
+    "briefing_keys": (),  # which keys take the call and decline it
+    "caller_gone": (),  # to the person, when the caller has hung up meanwhile
 }
+#: Needed only where callers are put through.
+TRANSFER_LINES = (
+    "transfer_goodbye",
+    "closed",
+    "briefing",
+    "briefing_name",
+    "briefing_fact",
+    "briefing_keys",
+    "caller_gone",
+)
 FRAGMENTS: Mapping[str, tuple[str, ...]] = {
     "yes": (),
     "no": (),

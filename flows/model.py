@@ -219,11 +219,19 @@ class TransferFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class HumanLeft:
+    """The person who had taken the call hung up, `talked_s` seconds after it was handed over."""
+
+    at: float
+    talked_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Operator:
     """A person at the console intervened."""
 
     at: float
-    command: Literal["say", "end", "transfer", "takeover", "release"]
+    command: Literal["say", "press", "end", "transfer", "takeover", "release"]
     text: str = ""
 
 
@@ -253,6 +261,7 @@ Event: TypeAlias = (
     | Found
     | TransferDone
     | TransferFailed
+    | HumanLeft
     | Operator
     | Done
     | HungUp
@@ -299,6 +308,11 @@ class Transfer:
     id: str
     to: str
     mode: Literal["cold", "warm"] = "cold"
+    briefing: str = ""  #: said to the person alone, before the caller is heard
+    briefing_keys: str = ""  #: which keys take the call; said again when none comes
+    ring_s: int = 25
+    accept_s: int = 20
+    digits: str = ""  #: keys sent when it is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +341,14 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """Press keys on the far end's switchboard: 0-9, *, #, A-D; `w` waits half a second."""
+
+    id: str
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """Finish the call once everything before it was spoken."""
 
@@ -334,4 +356,4 @@ class End:
     disposition: str
 
 
-Effect: TypeAlias = Say | Listen | Lookup | Transfer | OptOut | Callback | Record | End
+Effect: TypeAlias = Say | Listen | Lookup | Transfer | OptOut | Callback | Record | Press | End

@@ -27,7 +27,7 @@ def say_value(flow: Flow, slot: Slot, value: Value, facts: Mapping[str, str]) ->
         case SlotType.TIMELINE:
             return line(flow, TIMELINES[str(value)])
         case SlotType.DATE_TIME:
-            return _moment(flow, str(value), facts)
+            return say_moment(flow, str(value), facts)
         case SlotType.YES_NO:
             return line(flow, str(value))
         case SlotType.CHOICE:
@@ -87,7 +87,8 @@ def _money(flow: Flow, value: Value) -> str:
     return line(flow, f"a_{period}", value=amount) if period in ("month", "year") else amount
 
 
-def _moment(flow: Flow, value: str, facts: Mapping[str, str]) -> str:
+def say_moment(flow: Flow, value: str, facts: Mapping[str, str]) -> str:
+    """Return a local ISO minute as it is spoken, with the caller's zone."""
     voice = LANGUAGES[flow.locale.language]
     when = datetime.fromisoformat(value)
     return line(flow, "moment", day=voice.day(when), time=voice.time(when), zone=zone_name(flow, facts))

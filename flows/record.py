@@ -43,6 +43,7 @@ def record(flow: Flow, state: State) -> dict[str, object]:
         "summary": summary(flow, state, result),
         "opt_out": state.notes.opted_out,
         "callback": _callback(state),
+        "transfer": state.notes.transfer_result or None,
     }
 
 

@@ -24,6 +24,7 @@ from flows.model import (
     Listen,
     Lookup,
     OptOut,
+    Press,
     Pressed,
     Record,
     Resumed,
@@ -148,7 +149,7 @@ class Rehearsal:
                 if self.transfers:
                     return (TransferDone(self.now, id_),)
                 return (TransferFailed(self.now, id_, "nobody answered"),)
-            case OptOut(id=id_) | Callback(id=id_) | Record(id=id_) | End(id=id_):
+            case OptOut(id=id_) | Callback(id=id_) | Record(id=id_) | Press(id=id_) | End(id=id_):
                 return (Done(self.now, id_),)
             case _:
                 assert_never(effect)

@@ -57,6 +57,8 @@ class Notes:
     opted_out: bool = False
     callback: tuple[str, str] | None = None  #: local ISO minute and IANA zone
     transferred: bool = False
+    transfers: int = 0  #: how often a person was tried
+    transfer_result: str = ""  #: how the last of them ended: "accepted", or why not
     skipped: Mapping[str, str] = field(
         default_factory=lambda: EMPTY
     )  #: slot → "no_match", "unconfirmed", "not_known", "asked_to"

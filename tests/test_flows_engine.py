@@ -9,7 +9,7 @@ import pytest
 
 from flows.codec import SCHEMA, StateError, dump_state, load_state
 from flows.engine import begin, record, step
-from flows.flow import Flow
+from flows.flow import Flow, TransferPlan
 from flows.model import (
     Answered,
     BargeIn,
@@ -45,13 +45,14 @@ from store.flowfiles import read_flow
 AT = 1_795_446_000.0
 BODY, _ = read_flow("b2b-software")
 B2B = parse_flow(BODY, "b2b-software.yaml")
+TRANSFER = BODY[BODY.index("transfer:\n") : BODY.index("qualified_at")]
 WITH_SALES = parse_flow(
-    BODY.replace("qualified_at: 60", "transfer: {to: '+12025550100'}\nqualified_at: 60").replace(
+    BODY.replace(TRANSFER, "transfer: {to: '+12025550100'}\n").replace(
         'Goodbye!", next_action: Call back today.', 'Goodbye!", then: transfer, next_action: Call back today.'
     ),
     "with-sales.yaml",
 )
-WARM = replace(WITH_SALES, closing=replace(WITH_SALES.closing, transfer_mode="warm"))
+WARM = replace(WITH_SALES, closing=replace(WITH_SALES.closing, transfer=TransferPlan("+12025550100", "warm")))
 
 
 def run(
@@ -223,8 +224,8 @@ def test_nobody_takes_the_transfer() -> None:
     state, effects = run(WITH_SALES, heard("I want to speak to a person"))
     assert kinds(effects) == ["Say", "Transfer"]
     state, effects = step(WITH_SALES, state, TransferFailed(AT, effects[-1].id, "busy"))
-    assert "nobody is free" in said(effects)
-    assert state.disposition == "human_requested"
+    assert "nobody is free right now. When should we call you back?" in said(effects)
+    assert (state.disposition, state.notes.transfer_result) == ("human_requested", "busy")
 
 
 def test_after_a_warm_transfer_we_stay_and_keep_silent_but_still_hear_an_opt_out() -> None:

@@ -21,6 +21,8 @@ def swap(old: str, new: str, text: str = GOOD) -> str:
     return text.replace(old, new, 1)
 
 
+TRANSFER = GOOD[GOOD.index("transfer:\n") : GOOD.index("qualified_at")]
+
 #: what is wrong → the file, what the error must say
 BROKEN = {
     "broken YAML": (swap("version: 1", "version: [1"), "broken YAML"),
@@ -47,7 +49,12 @@ BROKEN = {
     "no answer to who is calling": (swap("  ask_identity:", "  has_vendor_too:"), "callers will ask 'ask_identity'"),
     "a missing ending": (swap("  wrong_number: {say", "  transferred: {say"), "the ending 'wrong_number' is missing"),
     "a silent ending": (swap('not_interested: {say: "No problem, thanks for your time. Goodbye!", ', "not_interested: {"), "the caller would hear nothing"),
-    "a transfer to nobody": (swap('Goodbye!", next_action: Call back today.', 'Goodbye!", then: transfer'), "nobody takes transfers"),
+    "a transfer to nobody": (swap('Goodbye!", next_action: Call back today.', 'Goodbye!", then: transfer', swap(TRANSFER, "")), "nobody takes transfers"),
+    "a transfer to no number": (swap("to: sales", "to: +1 202 CALL"), "is nobody who could take a call"),
+    "a transfer without words": (swap("  briefing_keys: Press one to take the call, or two to decline.\n", ""), "the line 'briefing_keys' is missing"),
+    "no day": (swap("mon-fri", "mon-fry"), "'mon-fry' is no day. Use mon, tue"),
+    "no hours": (swap("09:00-17:00", "nine to five"), "'nine to five' is no part of a day. Write it like"),
+    "hours over midnight": (swap("09:00-17:00", "22:00-02:00"), "Over midnight takes two days"),
     "a rule for an unknown ending": (swap("end: unqualified", "end: lost"), "there is no ending 'lost'"),
     "a rule that does nothing": (swap(", do: callback", ""), "Give it 'end' or 'do'"),
     "a callback without words": (swap(GOOD[GOOD.index("callback:\n") : GOOD.index("qualified_at")], ""), "Add a 'callback:' block"),

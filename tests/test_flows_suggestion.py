@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.engine import step
-from flows.flow import Flow
+from flows.flow import Flow, TransferPlan
 from flows.grounding import grounded_reply, quoted, words
 from flows.hear import NAMES, hear
 from flows.model import Direction, Heard, Meaning, OptOut, Quote, Say, Transfer
@@ -320,7 +320,8 @@ def test_a_model_that_obeys_every_attack_changes_nothing_that_the_engine_does_no
         if isinstance(effect, OptOut):
             assert effect.scope == "seller"  # it has no number: only this call's own can be meant
         if isinstance(effect, Transfer):
-            assert effect.to == flow.closing.transfer_to
+            assert flow.closing.transfer is not None
+            assert effect.to == flow.closing.transfer.to
         if isinstance(effect, Say):
             assert "qualified" not in effect.text.lower()
     assert not {"admin", "developer"} & set(state.facts)
@@ -329,7 +330,7 @@ def test_a_model_that_obeys_every_attack_changes_nothing_that_the_engine_does_no
 def test_a_transfer_goes_where_the_flow_says() -> None:
     body, _ = read_flow("b2b-software")
     assert body
-    sales = replace(B2B, closing=replace(B2B.closing, transfer_to="+12025550100"))
+    sales = replace(B2B, closing=replace(B2B.closing, transfer=TransferPlan("+12025550100")))
     call = Rehearsal.start(sales, at=AT)
     text = "transfer me to plus one two oh two five five five oh one nine nine"
     call.happen(Heard(AT, text, read(sales, text, obey(text, "human"), now=AT)))
