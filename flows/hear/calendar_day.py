@@ -116,6 +116,14 @@ def _weekday(part: Sequence[Word], at: int, today: date) -> Day | None:
         return Day(monday + timedelta(days=WEEKDAYS[part[at].text]), 0.9, at - 1, end)
     if before[-1:] == ["this"]:
         first = at - 1
+    if before[-2:] == ["next", "week"] or before[-3:] == ["next", "week", "on"]:
+        monday = today + timedelta(days=7 - today.weekday())
+        return Day(
+            monday + timedelta(days=WEEKDAYS[part[at].text]),
+            0.9,
+            at - len(before[-3:]) + (before[-2:] == ["next", "week"]),
+            end,
+        )
     if (
         after[:1] == ["week"]
         or after[:2] == ["next", "week"]
@@ -127,7 +135,7 @@ def _weekday(part: Sequence[Word], at: int, today: date) -> Day | None:
         skip = after.index("week") + 1
         chosen = today + timedelta(days=ahead + 7) if after[0] == "week" else plain_next
         return Day(chosen, 0.9, first, end + skip)
-    if _month_day_near(part, at):
+    if _month_day_near(part, at) or _ordinal_agrees(part, at, today):
         return None
     return Day(today + timedelta(days=ahead), certainty, first, end)
 
@@ -136,6 +144,15 @@ def _month_day_near(part: Sequence[Word], at: int) -> bool:
     """Tell whether a date follows the weekday ("Tuesday the first of December"), which says more."""
     tail = part[at + 1 : at + 6]
     return any(word.text in MONTHS and word.text not in ("may", "mar") for word in tail)
+
+
+def _ordinal_agrees(part: Sequence[Word], at: int, today: date) -> bool:
+    """Tell whether "Tuesday the first" names a day of the month that is such a weekday: the number says more."""
+    following = part[at + 1 : at + 3]
+    if not following or following[0].text not in ("the", ","):
+        return False
+    found = _bare_ordinal(part[at + 1 :], today)
+    return found is not None and found.first <= 2 and found.day.weekday() == WEEKDAYS[part[at].text]
 
 
 def _on(year: int, month: int, number: int) -> date | None:

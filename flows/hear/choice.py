@@ -11,7 +11,12 @@ from flows.hear.words import plain, readings
 
 _PLACES = (("first", "one", "1", "former"), ("second", "two", "2"), ("third", "three", "3"), ("fourth", "four", "4"), ("fifth", "five", "5"), ("sixth", "six", "6"), ("seventh", "seven", "7"), ("eighth", "eight", "8"))  # fmt: skip
 _NEAR_ENOUGH = 0.82
-_DENIED = re.compile(r"\b(?:not|isn't|don't|neither|never|without|no)\b[\w\s']{0,20}$")
+_DENIED = re.compile(
+    r"\b(?:not|isn't|don't|doesn't|neither|never|without|no)\b[\w\s']{0,20}$"
+    r"|\b(?:instead of|rather than|got rid of|(?:switched|changed|moved|converted)(?: over)?(?: away)? from|replac(?:ed|ing) (?:the|our)?|used to (?:have|be|use|run on|burn)|no longer)\b[\w\s']{0,12}$"
+)
+#: Said of what was, it counts only when nothing else is named: "we had oil but switched to gas".
+_PAST = re.compile(r"\b(?:was|had|were|before it|previously|formerly)\b[\w\s']{0,12}$")
 _ASKS = re.compile(r"^\W*(?:what|which|can you|could you|sorry what)\b")
 _NONE = re.compile(r"\b(?:neither|none of|not any|something else|both|all of (?:them|the above)|either)\b")
 
@@ -45,16 +50,19 @@ def _longest(named: Mapping[str, tuple[int, tuple[int, int]]]) -> Hearing:
 
 def _named(said: str, choices: Mapping[str, Sequence[str]], offset: int) -> dict[str, tuple[int, tuple[int, int]]]:
     found: dict[str, tuple[int, tuple[int, int]]] = {}
+    past: dict[str, tuple[int, tuple[int, int]]] = {}
     for key, synonyms in choices.items():
         for phrase in (key.replace("_", " "), *synonyms):
-            pattern = rf"\b{re.escape(phrase.lower())}(?:s|es|ing|'s)?\b"
+            together = "[ -]?".join(re.escape(word) for word in phrase.lower().split())
+            pattern = rf"\b{together}(?:s|es|ing|'s)?\b"
             for match in re.finditer(pattern, said):
                 if _DENIED.search(said[: match.start()]):
                     continue
                 length = match.end() - match.start()
-                if length > found.get(key, (0, (0, 0)))[0]:
-                    found[key] = (length, (match.start() + offset, match.end() + offset))
-    return found
+                kept = past if _PAST.search(said[: match.start()]) else found
+                if length > kept.get(key, (0, (0, 0)))[0]:
+                    kept[key] = (length, (match.start() + offset, match.end() + offset))
+    return found or past
 
 
 def _placed(text: str, keys: Sequence[str]) -> Hearing | None:

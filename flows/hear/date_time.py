@@ -11,7 +11,7 @@ from flows.hear.calendar_day import Day, day
 from flows.hear.daytime import Clock, clock
 from flows.hear.heard import NOTHING, Hearing
 from flows.hear.numbers import number_at
-from flows.hear.words import Word, Words, readings, span
+from flows.hear.words import Word, Words, match_at, readings, span
 
 _DEFAULT_MINUTE = 9 * 60
 #: "In so many hours" is said of the next month at most.
@@ -66,11 +66,19 @@ def _read(part: Words, here: datetime, day_first: bool) -> _Said | None:
         return None
     said_day = day(part, here.date(), day_first)
     taken = frozenset(range(said_day.first, said_day.end)) if said_day else frozenset[int]()
-    said_clock = clock(part, taken)
+    said_clock = clock(part, taken) or _same_time(part, here)
     if not (said_day or said_clock):
         return None
     day_span = span(part[said_day.first : said_day.end]) if said_day else None
     return _Said(said_day, said_clock, day_span, span(part[said_clock.first : said_clock.end]) if said_clock else None)
+
+
+def _same_time(part: Words, here: datetime) -> Clock | None:
+    """Read "same time tomorrow" and "this time next week" as the time it is."""
+    for at in range(len(part)):
+        if match_at(part, at, "same time") or match_at(part, at, "this time"):
+            return Clock(here.hour * 60 + here.minute, 0.85, at, at + 2)
+    return None
 
 
 def _joined(said: _Said, here: datetime) -> Hearing:

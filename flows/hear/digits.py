@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flows.hear.heard import NOTHING, Hearing
 from flows.hear.numbers import TENS, UNITS
@@ -26,6 +26,8 @@ _SOUNDS_LIKE = {
     "old": "0",
     "owe": "0",
 }
+#: Scales that stand for so many zeros.
+_ROUND = {"hundred": 2, "thousand": 3}
 _BETWEEN = frozenset({"-", "—", ",", ".", "(", ")", "and", "then", "space", "dash", "hyphen", "/", "like"})
 #: Country code and national number by length: geographic 2 and mobile 7 have ten digits, 1 and 8 may have fewer.
 _BRITISH = re.compile(r"44(?:[237]\d{9}|1\d{8,9}|[589]\d{6,9})")
@@ -94,19 +96,28 @@ def _piece(part: Sequence[Word], at: int, before: int, split: bool) -> tuple[str
     if split and before > 1 and word in TENS:
         return str(TENS[word]), at + 1
     once, end = _single(part, at)
-    if once and _text(part, end) == "hundred":
-        return once + "00", end + 1
-    if once and _text(part, end) == "thousand":
-        return once + "000", end + 1
+    if word == "a" and _text(part, at + 1) in _ROUND and not inside:
+        once, end = "1", at + 1
+    if once and _text(part, end) in _ROUND:
+        return _counted(part, once, end)
     return once, end
+
+
+def _counted(part: Sequence[Word], once: str, at: int) -> tuple[str, int]:
+    """Read "one hundred" as 100 and, with an "and", "a hundred and one" as 101."""
+    zeros = _ROUND[part[at].text]
+    added, end = _single(part, at + 2) if _text(part, at + 1) == "and" else ("", at + 1)
+    if added and len(added) <= zeros and not _single(part, end)[0]:
+        return once + added.rjust(zeros, "0"), end
+    return once + "0" * zeros, at + 1
 
 
 def _single(part: Sequence[Word], at: int) -> tuple[str, int]:
     word = _text(part, at)
     if word in _ZERO:
         return "0", at + 1
-    if word in UNITS:
-        return str(UNITS[word]), at + 1
+    if word in UNITS or word == "niner":
+        return str(UNITS.get(word, 9)), at + 1
     if word[:1].isdecimal():
         return re.sub(r"\D", "", word), at + 1
     if word in TENS:
@@ -135,8 +146,11 @@ def phone(text: str, region: str = "US") -> Hearing:
     "GB" by the British one. An extension is not part of the value. An incomplete number is nothing.
     """
     before_extension = re.split(r"\b(?:extension|ext)\b", text, maxsplit=1, flags=re.IGNORECASE)[0]
-    for part in readings(before_extension):
+    *corrected, whole = readings(before_extension)
+    for part in (*corrected, whole):
         found = runs(part)
+        if part is not whole and (mended := _mended(whole, found, region)):
+            return mended
         for run in (*sorted(found, key=lambda run: -len(run.digits)), *_joined(found), *runs(part, split=True)):
             number, certainty = _e164(run, region)
             if number:
@@ -144,6 +158,20 @@ def phone(text: str, region: str = "US") -> Hearing:
         if sum(len(run.digits) for run in found) > 2 and part[-1].end == len(before_extension.rstrip(_MARKS)):
             return NOTHING  # the end of a number was corrected: better to ask than to keep what was taken back
     return NOTHING
+
+
+def _mended(whole: Sequence[Word], after: Sequence[Run], region: str) -> Hearing | None:
+    """Put a corrected end in its place: "702 555 0164, no, 0165" ends in 0165. Never a whole number: that stands alone."""
+    if len(after) != 1 or not 2 <= len(after[0].digits) <= 7:
+        return None
+    tail = after[0]
+    before = runs([word for word in whole if word.end <= tail.span[0]])
+    for run in (*sorted(before, key=lambda run: -len(run.digits)), *_joined(before)):
+        if _e164(run, region)[0]:
+            number, certainty = _e164(replace(run, digits=run.digits[: -len(tail.digits)] + tail.digits), region)
+            if number:
+                return Hearing(number, min(certainty, 0.75), (run.span[0], tail.span[1]))
+    return None
 
 
 def _joined(found: Sequence[Run]) -> list[Run]:

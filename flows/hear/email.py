@@ -17,11 +17,32 @@ _MARKS = {"dot": ".", "point": ".", "period": ".", "dash": "-", "hyphen": "-", "
 #: An address does not reach back beyond these words.
 _STOPS = frozenset({
     "is", "it's", "its", "it", "that's", "that", "email", "mail", "e-mail", "address", "to", "at", "@", "me", "sure", "yeah", "yes", "okay",
-    "ok", "use", "try", "would", "be", "so", "send", "well", "my", "the", "just", "then", "right", "please", "say", "alright", "on", "think",
+    "ok", "use", "try", "would", "be", "so", "send", "well", "my", "the", "just", "right", "please", "say", "alright", "on", "think",
     "mine", "was", "'s", "best", "one", "reach", "ready", "here", "goes", "go",
 })  # fmt: skip
-_SKIP = frozenset({",", ":", ";", "—", "like", "then", "and", "symbol", "sign", "letter", "number", "lowercase"})
-_PHRASES = ((("under", "score"), "_"), (("full", "stop"), "."), (("g", "mail"), "gmail"), (("hot", "mail"), "hotmail"), (("out", "look"), "outlook"),
+_SKIP = frozenset(
+    {
+        ",",
+        ":",
+        ";",
+        "—",
+        "like",
+        "initial",
+        "initials",
+        "capital",
+        "spelled",
+        "spelt",
+        "all",
+        "then",
+        "and",
+        "symbol",
+        "sign",
+        "letter",
+        "number",
+        "lowercase",
+    }
+)
+_PHRASES = ((("under", "score"), "_"), (("full", "stop"), "."), (("g", "mail"), "gmail"), (("gee", "mail"), "gmail"), (("first", "initial"), ""), (("last", "initial"), ""), (("first", "name"), ""), (("last", "name"), ""), (("hot", "mail"), "hotmail"), (("out", "look"), "outlook"),
             (("i", "cloud"), "icloud"), (("eye", "cloud"), "icloud"), (("proton", "mail"), "protonmail"), (("co", ".", "uk"), "co.uk"))  # fmt: skip
 _ENDINGS = frozenset(
     {
@@ -90,6 +111,8 @@ def _domain(part: Sequence[Word], at: int) -> tuple[str, int]:
         if piece is None:
             break
         pieces, here = pieces + piece, after
+        if here < len(part) and "." not in pieces and part[here].text in ("com", "org", "net", "edu"):
+            return f"{pieces}.{part[here].text}", here + 1
         label = pieces.rsplit(".", 1)
         if len(label) == 2 and label[1] in _ENDINGS:
             end = here
@@ -109,16 +132,36 @@ def _local(part: Sequence[Word], at: int) -> tuple[str, int, bool]:
     first = at
     while first > 0 and not _is_stop(part, first - 1):
         first -= 1
-    pieces, here, free, start = "", first, 0, first
+    pieces: list[str] = []
+    here, start = first, first
     while here < at:
         piece, end = _piece(part, here)
         if piece is None:
-            pieces, free, start = "", 0, end
-        else:
-            free += piece.isalpha() and len(piece) > 1
-            pieces += piece
+            pieces, start = [], end
+        elif piece:
+            pieces.append(piece)
         here = max(end, here + 1)
-    return pieces.strip("."), start, free <= 2
+    kept = _spelt_once(pieces)
+    free = sum(piece.isalpha() and len(piece) > 1 for piece in kept)
+    return "".join(kept).strip("."), start, free <= 2
+
+
+def _spelt_once(pieces: Sequence[str]) -> list[str]:
+    """Keep the spelling of a word that was said and then spelled: "lee, l e e" is one "lee", "sara, s a r a h" is "sarah"."""
+    kept: list[str] = []
+    at = 0
+    while at < len(pieces):
+        end = at
+        while end < len(pieces) and len(pieces[end]) == 1 and pieces[end].isalpha():
+            end += 1
+        letters, before = "".join(pieces[at:end]), kept[-1] if kept else ""
+        if len(letters) >= 3 and before.isalpha() and before[0] == letters[0] and abs(len(before) - len(letters)) <= 2:
+            kept[-1] = letters
+            at = end
+            continue
+        kept.append(pieces[at])
+        at += 1
+    return kept
 
 
 def _is_stop(part: Sequence[Word], at: int) -> bool:
@@ -150,10 +193,20 @@ def _piece(part: Sequence[Word], at: int) -> tuple[str | None, int]:
     number, end = _number(part, at)
     if number:
         return number, end
+    if word in ("with", "and") and (end := _spelling_hint(part, at)):
+        return "", end
     letter, end = letter_at(part, at)
     if letter and (len(word) == 1 or end > at + 1 or _beside_letters(part, at)):
         return letter, end
     return (word.replace("'", ""), at + 1) if word[0].isalnum() else (None, at + 1)
+
+
+def _spelling_hint(part: Sequence[Word], at: int) -> int:
+    """Step over "with an h" and "with a k", which say how the word before is written."""
+    said = [word.text for word in part[at : at + 3]]
+    if len(said) == 3 and said[1] in ("a", "an") and (letter := letter_at(part, at + 2)[0]):
+        return at + 3 if letter in part[at - 1].text else 0
+    return 0
 
 
 def _digit(word: str) -> str:
@@ -169,7 +222,8 @@ def _number(part: Sequence[Word], at: int) -> tuple[str, int]:
         unit = UNITS.get(part[at + 1].text, 0) if at + 1 < len(part) else 0
         return (str(TENS[word] + unit), at + 2) if 0 < unit < 10 else (str(TENS[word]), at + 1)
     if word in UNITS:
-        return str(UNITS[word]), at + 1
+        scale = {"hundred": "00", "thousand": "000"}.get(part[at + 1].text, "") if at + 1 < len(part) else ""
+        return (str(UNITS[word]) + scale, at + 2) if scale and UNITS[word] else (str(UNITS[word]), at + 1)
     return ("0", at + 1) if word == "oh" else ("", at)
 
 

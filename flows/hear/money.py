@@ -22,6 +22,7 @@ _UNITS = re.compile(
 _NOT_MONEY = re.compile(
     r"^(?:figures?|people|users|seats|employees|staff|years?|months?|weeks?|days?|percent|%|o'clock|of us|locations|licen[cs]es|of them)\b"
 )
+_ONCE = re.compile(r"^one (?:- )?(?:time|off|of|thing|second|sec|moment|minute|more)\b")
 _NOTHING = re.compile(r"\b(?:nothing|zero|nought|free|not a penny|not a cent)\b")
 
 
@@ -65,6 +66,9 @@ def _amounts(part: Words) -> list[Range]:
         marked = bool(before) and before[-1].text in "$£€"
         if marked or not _NOT_MONEY.match(spoken(after[:2])):
             found.append(amount)
+    found = [
+        amount for amount in found if not _ONCE.search(spoken([w for w in part if w.start >= amount.span[0]][:3]))
+    ] or found
     certain = [amount for amount in found if _marked(part, amount)]
     return certain or found
 

@@ -82,13 +82,33 @@ def _vague(part: Sequence[Word], at: int) -> Number | None:
     if word in _FEW:
         low, high = _FEW[word]
         return _scaled(part, at, _skip_of(part, here + 1), low, high)
+    if here == at and word == "three" and _text(part, at + 1) == "quarters":
+        return _fraction(part, at, at + 1, 0.75)
     if word in ("half", "quarter"):
         return _fraction(part, at, here, 0.5 if word == "half" else 0.25)
     if word == "dozen":
         return Number(12, 12, at, here + 1)
+    if here == at and word in ("hundred", "thousand") and not _counts_more(part, at):
+        return _compound(part, at, here + 1, SCALES[word])
     if here > at and word in ("hundred", "thousand", "grand", "million", "billion"):
         return _compound(part, at, here + 1, SCALES[word])
     return None
+
+
+def _counts_more(part: Sequence[Word], at: int) -> bool:
+    """Tell whether the word before belongs to the number too, so that a bare "thousand" is no number of its own."""
+    before = _text(part, at - 1) if at else ""
+    return bool(at and _small(part, at - 1)) or before in (
+        *SCALES,
+        *_FEW,
+        *_PLURALS,
+        "half",
+        "quarter",
+        "of",
+        "and",
+        "point",
+        "per",
+    )
 
 
 def _skip_of(part: Sequence[Word], at: int) -> int:

@@ -21,11 +21,12 @@ def _words(most: int) -> str:
 _END = r"(?= ?(?:$|[.,!?;—]))"
 _CONTACT = _any(
     "call(?:s|ed)?", "rings?", "rung", "phone[sd]?", "contact(?:s|ed)?", "dial(?:s|led|ed)?", "telephoned?", "bother(?:ed)?", "text(?:ed)?",
-    "messaged?", "harass(?:ed)?", "pester(?:ed)?", "hassled?", "disturb(?:ed)?", "solicit(?:ed)?", "spam(?:med)?", "annoy", "reach out to", "trouble", "approach(?:ed)?",
+    "messaged?", "harass(?:ed)?", "pester(?:ed)?", "hassled?", "disturb(?:ed)?", "solicit(?:ed)?", "spam(?:med)?", "annoy", "reach out(?: to)?", "get in touch(?: with)?", "be in touch(?: with)?", "trouble", "approach(?:ed)?", "chase", "nag", "badger", "hound(?:ed)?", "pursue", "target(?:ed)?",
+    "market(?:ed)? to", "sell to", "cold[- ]?call(?:ed)?", "pitch", "buzz",
 )  # fmt: skip
 _CONTACTING = _any(
     "calling", "ringing", "phoning", "telephoning", "contacting", "dialing", "dialling", "bothering", "texting", "messaging", "harassing", "pestering",
-    "hassling", "disturbing", "soliciting", "spamming", "cold-calling", "robocalling", "annoying", "bugging", "e-?mailing", "blowing up my",
+    "hassling", "disturbing", "soliciting", "spamming", "cold-calling", "robocalling", "annoying", "bugging", "e-?mailing", "blowing up my", "reaching out", "getting in touch", "chasing", "nagging", "badgering", "hounding", "pursuing", "targeting", "cold[- ]calling", "spamming", "making these",
 )  # fmt: skip
 _CALLS = _any("(?:phone ?|sales |cold |robo-? ?|marketing |spam )?calls?", "phonecalls?", "contact", "communications?", "robo-?calls?", "solicitations?", "telemarket\\w+", "callers?", "messages", "cold-?calls?")  # fmt: skip
 _OBJECT = _any(
@@ -52,16 +53,30 @@ _REMOVE = _any(
 )  # fmt: skip
 _DESTROY = _any(
     "remov(?:e|ing)", "delet(?:e|ing)", "eras(?:e|ing)", "wip(?:e|ing)", "forget", "destroy", "scrub", "purg(?:e|ing)", "lose", "bin", "chuck", "toss", "ditch", "burn", "shred", "scrap", "throw(?: away| out)?", "rip up", "tear up", "get rid of",
-    "dump", "trash", "expunge", "discard", "clear", "take down", "strike", "cross out", "block", "blacklist", "suppress", "unlist",
+    "dump", "trash", "rub out", "blot out", "exclude", "omit", "withdraw", "unregister", "de-?register", "deactivate", "disable", "take away", "take out", "pull", "kill", "nuke", "expunge", "discard", "clear", "take down", "strike", "cross out", "block", "blacklist", "suppress", "unlist",
 )  # fmt: skip
+_AGREEMENT = (
+    r"contracts?|leases?|agreement|policy|plan|account|project|meeting|role|deal|board|mortgage|invoice|loan|tenancy"
+)
 _DETAILS = _any("number", "numbers", "name", "details", "info", "information", "data", "record", "records", "entry", "contact", "contacts", "line", "phone", "company", "business", "firm", "address", "email", "household", "household's")  # fmt: skip
 _OURS = rf"(?:me|us|mine|(?:my|our|this|that|these|the) (?:(?:phone|contact|mobile|cell|home|personal|telephone|own|whole|entire|work|office|business|company) )*{_DETAILS}s?(?: and (?:my |our )?{_DETAILS})*|this|my (?:wife|husband|mother|father|son|daughter|boss|colleague))"
-_GONE = _any("removed", "deleted", "taken off", "taken out", "erased", "scrubbed", "wiped", "struck off", "crossed off", "unlisted", "dropped from", "de-?listed", "purged", "blacklisted", "blocked", "forgotten", "unsubscribed", "excluded", "off (?:your|the|this)")  # fmt: skip
+_GONE = _any("removed", "deleted", "taken off", "taken out", "erased", "scrubbed", "wiped", "struck off", "crossed off", "unlisted", "dropped from", "de-?listed", "purged", "blacklisted", "blocked", "forgotten", "unsubscribed", "excluded", "omitted", "withdrawn", "deactivated", "destroyed", "de-?registered", "rubbed out", "pulled", "off (?:your|the|this)")  # fmt: skip
 _CALLS_END = rf"(?:{_END}|(?= (?:from|about|like|of|any|again|to my|at|here|please|thank|thanks|on (?:this|my|our)|ever|and|so|or|this)\b))"
 _CLAUSE = r"(?:^|[.,!?;—] ?|\b(?:just|please|now|and|so|oh|you|well|no|yeah|then|hey|to|look|thanks|okay|ok) )"
 
+_BE = r"(?:is|are|be|being|been|was|were|gets?|got|getting|must|has|have|had|should|need(?:s|ed)?|to|please|all|now|finally|completely|permanently|totally|also|both|not just|will|can|could|may|ought|better|immediately)"
 _RULES: tuple[tuple[str, str], ...] = (
-    ("cease", rf"\b{_any('stop', 'stopping', 'quit', 'cease', 'cut (?:it |that )?out', 'knock (?:it |that )?off', 'pack (?:it )?in', 'refrain from', 'desist', 'lay off', 'enough', 'end', 'halt', 'no more', 'no further', 'no other', 'zero more', 'not one more', 'not another', 'never another', 'sick', 'tired', 'fed up', 'done with', 'had it with', 'give up', 'finish')}[, ]+{_words(5)}?(?:{_CONTACTING}\b|(?:calls?|(?:all|the|these|your|of|sales|cold|phone|more|further|with|other|any|marketing|spam|those|this|such|unwanted|robo|constant|endless|bloody|damn|ever|another) ?{_CALLS})\b)"),
+    # Composed: whose details x that they go, in any order; that calls come to an end; a limit set to patience.
+    ("details-gone", rf"\b(?:my|our|this|these|his|her|the (?:family|household|company)'s) (?:(?:phone|contact|mobile|cell|home|personal|telephone|own|whole|entire|work|office|business|company) )*{_DETAILS}(?: and (?:my |our )?{_DETAILS})? (?:{_BE} )+{_GONE}\b(?! (?:from|off) (?:the|that|our) (?:{_AGREEMENT}))"),
+    ("details-verb", rf"\b(?:my|our|this) (?:phone |contact )?{_DETAILS},? (?:you|please|kindly|just|they|must|should|have to|need to|now|to)(?: (?:you|must|should|please|have to|need to|now|can|just|go and|to|also))* {_any(_DESTROY, _REMOVE)}\b"),
+    ("bare-calls", rf"^\W*(?:{_words(2)})?no (?:more |further |other |sales |marketing |cold |phone |unsolicited |such |of these |of your )*(?:calls?|phone calls|solicit\w+|telemarket\w+|marketing|cold callers?|sales people)(?:[, ]+(?:please|ever|again|thanks?|thank you|at all|here|to (?:this|my|our) \w+|whatsoever|at this \w+|from you\w*|any ?more|period|full stop|okay|sorry|for me|for us|and i mean it))*\W*$"),
+    ("calls-end", r"\b(?:these|your|those|all|all the|the|such|all these|all of these|all your) (?:\w+ )?(?:calls?|calling|phone calls|phoning|ringing|harassment) (?:to|must|should|has to|have to|need to|needs to|ought to|had better|better|are to|come to an|came to an) ?(?:please |just )?(?:stop|end|cease|go away)\b(?! (?:up|with|at|in|of|by)\b)|\b(?:put|putting|bring|want) an? (?:stop|end|halt) (?:to|of) (?:it|this|these|the|your|all|them|that)\b|\bmake (?:it|them|this|these|the calls|these calls|all this) (?:all )?(?:stop|end|go away)\b"),
+    ("fed-up", r"\b(?:sick|tired|fed up|weary|had enough|done|through|over it|annoyed|enough) (?:and tired )?(?:of|with|by)? ?(?:always |constantly |you |your company |people )*(?:being|getting|receiving|having|get|got|be) ?(?:called|phoned|rung|contacted|bothered|pestered|harassed|these|your|calls|so many calls|sales calls|cold calls)\b"),
+    ("legal", rf"\b(?:sue|suing|lawsuit|lawyers?|attorneys?|solicitors?|police|complain\w*|complaint|report(?:ing)? (?:you|this|it)|fcc|ftc|ico|ofcom|legal action|take you to court|press charges)\b[\w', ]{{0,40}}\b(?:if|when|next time|should|unless|every time)\b[\w', ]{{0,30}}\b(?:{_CONTACT}|{_CONTACTING}|another call|again|do not stop|don't stop|keep (?:on )?(?:this|doing|it))\b"),
+    ("permission", r"\b(?:not|never|no longer|don't|didn't|do not|did not|haven't|won't|without) (?:\w+ ){0,2}(?:giv\w+|gave|grant\w*|have|had|got|allow\w*|provid\w*|my) (?:\w+ ){0,3}(?:permission|consent|authori[sz]ation|the right)\b(?! to (?:decide|sign|buy|spend|approve|access))|\b(?:object|objecting|objection) to (?:\w+ ){0,4}(?:calls?|calling|contact\w*|marketing|processing|being)\b|\b(?:you|they|your company)(?: people)? (?:have|had|has|got|are|were|is) (?:no|not|never had|never|without) (?:any )?(?:permission|consent|authori[sz]\w+|business|right|allowed) ?(?:to|for|calling|ringing)?"),
+    ("way-out", r"\b(?:way|how|what (?:do|must|should|can) (?:i|we)(?: have to)?(?: do)?|possible|option|button|key|like|want|wish|prefer|love|need|let|get) (?:\w+ ){0,3}(?:to (?:not get|not receive|never get|stop getting|avoid|get out of|get rid of|end|escape)|out of) (?:\w+ ){0,2}(?:these|your|such|this|sales|any more|more|all these|the)? ?(?:calls?|calling|phone calls|database|system|list|lists|contact list|program|thing|mailing list)\b(?! (?:center|centre|with|and replace))"),
+    ("last", r"\b(?:last|final) (?:time|call|warning|occasion)\b(?=.*\b(?:you|your|i'm going to|from you|ever|again)\b.*\b(?:call|phone|ring|contact|hear|tell|bother|say)\w*)|\bdon't (?:you )?(?:ever )?(?:make|have) me (?:tell|say|ask|repeat)[\w' ]*\b(?:again|twice)\b(?=.*\bcall)|\b(?:told|asked|requested|said to|begged) (?:you|them|your \w+|you people|you guys|someone)(?: \w+){0,4} (?:not to|to stop|to quit|to leave|to remove|to take (?:me|us|my|our)|to delete|to lose|stop|never to)\b"),
+    ("cease", rf"\b{_any('stop', 'stopping', 'quit', 'cease', 'cut (?:it |that )?out', 'knock (?:it |that )?off', 'pack (?:it )?in', 'refrain from', 'desist', 'lay off', 'enough', 'end(?! of)', 'halt', 'no more', 'no further', 'no other', 'zero more', 'not one more', 'not another', 'never another', 'sick', 'tired', 'fed up', 'done with', 'had it with', 'give up', 'finish')}[, ]+{_words(5)}?(?:{_CONTACTING}\b|(?:calls?|(?:all|the|these|your|of|sales|cold|phone|more|further|with|other|any|marketing|spam|those|this|such|unwanted|robo|constant|endless|bloody|damn|ever|another) ?{_CALLS})\b)"),
     ("cease-noun", rf"\b(?:stop|cease|end|no more|no further|no other|not one more|zero more|quit) {_CALLS}\b"),
     ("calls-must-stop", rf"\b(?:the|these|your|those|this|it|all|such|sales|any) (?:{_CALLS} |calling |nonsense |harassment )?{_any('to', 'has to', 'have to', 'must', 'need to', 'needs to', 'should', 'better', 'had better', 'just', 'all')}? ?(?:to |please )?(?<!truck )(?<!bus )(?:stop|end|cease)(?:s|ped|ning)?(?:{_END}| now\b| right now\b| today\b| immediately\b| at once\b)"),
     ("how-to-stop", rf"\bhow (?:do|can|would|could|might|should) (?:i|we|you) {_words(3)}(?:stop (?:these|this|getting|receiving|your|you|all these|the calls)\b|make (?:this|it|them|these|you) {_words(2)}stop|opt|get (?:off|out|myself off|us off|me off) )"),
@@ -78,7 +93,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("off-your-list", rf"\b(?:off|from|out of|on) (?:of )?{_any('your', 'this', 'that', 'any', 'these', 'every', 'whatever', 'the')} {_words(3)}(?:call(?:ing)?|contact|calls|phone|marketing|mailing|dial(?:l)?ing|telemarketing|lead|prospect) ?lists?\b(?<!put me on the list)|\b(?:off|from|out of) (?:of )?your (?:\w+ )?(?:lists?|books|dialler|dialer)\b|\b(?:off|out of) (?:this|the|that) lists?\b"),
     ("remove-me", rf"\b(?:take|remove|delete|scrub|strike|cross|erase|wipe|drop|purge|get|knock) (?:me|us) (?:off|out)(?: of (?:this|there|it|here|that|your \w+))?(?:{_END}| (?:now|please|then|thanks|thank|right|immediately|would|asap|for good|permanently|completely|already|today|and|because|for|altogether)\b)|\b(?:remove|delete|erase|scrub|purge|unlist|wipe|expunge) (?:me|us|this number|the number|this line|this household)\b|\b(?:take|strike|cross|drop|knock) {_OURS} off\b"),
     ("remove-details", rf"\b{_DESTROY} (?:all |about |of |completely |kindly |any )*(?:my|our|this|the|that|these) (?:(?:phone|contact|mobile|cell|home|personal|telephone|own|whole|entire|work|office) )*(?:number|numbers|name|details|info|information|data|record of (?:me|us)|contact details|contacts?|personal data|entry)\b(?! (?:of (?:people|staff|employees|users)|one|two|is on))|\bthrow {_OURS} (?:away|out)\b"),
-    ("be-removed", rf"\b(?:i|i'd|i'll|i've|i'm|we|we'd|we've|we're|me|us|{_OURS})(?: (?:want|wants|would|like|need|needs|to|be|have|had|please|can|could|should|must|been|asked|ask|asking|get|just|is|has|me|us|my name|my number|our number|my details|our details|myself|my data|our data|requested|request|demand|expect|it|being|prefer|am|are))* (?:be|being|get|getting|been|me|us|my name|our name|{_OURS}) {_GONE}\b"),
+    ("be-removed", rf"\b(?:i|i'd|i'll|i've|i'm|we|we'd|we've|we're|me|us|{_OURS})(?: (?:want|wants|would|like|need|needs|to|be|have|had|please|can|could|should|must|been|asked|ask|asking|get|just|is|has|me|us|my name|my number|our number|my details|our details|myself|my data|our data|requested|request|demand|expect|it|being|prefer|am|are))* (?:be|being|get|getting|been|me|us|my name|our name|{_OURS}) {_GONE}\b(?! (?:from|off|as) (?:(?:the|that|our|this|my) )?(?:\w+ )?(?:{_AGREEMENT}))"),
     ("please-remove", rf"\b(?:have|get|want|need|see|like) (?:all |every |any |of )*(?:{_OURS}|(?:record|trace|mention) of (?:me|us)) (?:\w+ )?{_GONE}\b|\b(?:can|could|may|might) (?:i|we) (?:please )?(?:be|get) {_words(1)}{_GONE}\b"),
     ("forget-me", r"\b(?:erase|delete|wipe|remove|destroy) (?:everything|anything|whatever|all) (?:\w+ ){0,3}(?:on|about|of) (?:me|us)\b|\bforget (?:you (?:ever )?(?:had|have|know|knew|got)|that you (?:have|had|know)|i (?:ever )?exist|we (?:ever )?exist|about (?:me|us) (?:completely|altogether|please|entirely))"),
     ("register", r"\bunsubscrib(?:e|ing)\b|\bopt(?:ed|ing|s)?[- ](?:\w+ ){0,3}?out\b|\bopt-?out\b|\bopting-?out\b|\bd\.? ?n\.? ?c\.?\b|\bt ?\.?p ?\.?s\b|\btelephone preference|\bpreference service|\bsuppression list|\b(?:no|never|not|don't|do not)[- ](?:call|contact|calls|call me) (?:list|register|registry|rules|law|laws|database|status|file)"),
@@ -93,6 +108,17 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("stop", r"^\W*(?:(?:please|just|ok|okay|no|oh|hey|god|for god's sake|for goodness sake|look|listen|right|i said|i told you to|i say|that's enough|enough|stop)[, ]+)*stop(?:[, ]+(?:it|this|that|please|now|right now|already|stop|all of this|it now|there now|thank you|thanks|immediately))*\W*$|\b(?:this|it) (?:has|needs|must|have) (?:to )?(?:stop|end)(?= ?(?:$|[.,!?;—])| now)|[,.!;—] ?(?:stop(?: it| this| that)?(?: now| please| right now)*|enough)\W*$|\benough is enough\b|\b(?:please|just|seriously|now) stop\W*$|^\W*stop[,.!—] i (?:don't|do not|said)\b"),
 )  # fmt: skip
 _OPT_OUT = re.compile("|".join(f"(?:{pattern})" for _, pattern in _RULES))
+
+
+#: Without one of these words no guess of an opt-out is believed.
+_HINT = re.compile(
+    rf"\b(?:{_CONTACT}|{_CONTACTING}|{_CALLS}|list|lists|remove|delete|erase|database|system|records?|files?|consent|permission|opt|unsubscribe|alone|stop|quit|cease|number|again|off)\b"
+)
+
+
+def hints(text: str) -> bool:
+    """Tell whether a guess that this is an opt-out can be right: it speaks of calls, lists or leaving alone, and not in ordinary talk."""
+    return bool(_HINT.search(blank(plain(text))))
 
 
 def opt_out(text: str) -> Intent:

@@ -39,7 +39,7 @@ _TALK: tuple[str, ...] = (
     r"(?:is |are |who's |'s )?on (?:the|our|your|a) (?:short ?)?lists? (?:for|of)\b|(?:put|add) me (?:on|to|down on) (?:the|your) list\b(?! of people not)|our (?:contact|call|calling|mailing|phone|customer) lists?\b[\w ]*",
     # Stopping something else.
     r"stop(?:s|ped|ping)? (?:by|over|off|in|round|at|there|you there|here for|working|using|paying|doing|losing|missing|wasting|short|signs?|gaps?|when|for (?:a|lunch|coffee))\b(?:(?: \w+){0,2} calls?)?",
-    r"(?:bus|full|one|pit|next|last|truck|first|non) ?-?stop\b|a stop\b|short stop|the stop\b|the bus stop",
+    r"(?:bus|full|one|pit|next|last|truck|first|non) ?-?stop\b|(?<!put )(?<!putting )a stop\b|short stop|the stop\b|the bus stop",
     rf"(?:{_THEY})(?:'ve|'d)? (?:have |had )?(?:just |already |recently |will |would |to )?(?:stop|stops|stopped|quit) (?:cold[- ]?)?(?:calling|ringing|phoning|emailing|texting|contacting)",
     r"(?:stop|stopping|stopped|quit) (?:our|the|my|those|their|customers?|clients?|people|staff|patients?|users?|tenants|them|everyone|everybody|him|her)(?: \w+){0,3}? (?:calling|ringing|phoning|contacting|emailing)",
     r"(?:need|want|like|trying|have|help us|help me|way|how|easier|hard|easy|possible) (?:to )?(?:stop|quit|cease) (?:cold[- ]?|robo[- ]?)?(?:calling|ringing|phoning|texting|emailing|messaging|dialing|chasing|contacting) (?:our|people|every|customers|clients|everyone|each|them|round|around|all|by|patients|leads|so many|the|manually)",
@@ -61,7 +61,7 @@ _TALK: tuple[str, ...] = (
     r"opt(?:ing)? out of (?:the |our |my |that )?(?:contract|pension|plan|benefits|insurance|scheme|lease|renewal|warranty|auto[- ]?renew\w*|lunch|meeting|package|union)",
     # Bother, leave, rest.
     r"(?:do not|don't) (?:bother|trouble) (?:with|about|sending|spelling|me with the details|explaining)|(?:doesn't|don't|not|didn't|won't) (?:really )?bother (?:me|us)\b(?! (?:again|any|ever|please|with))(?= (?:too|much|at all|that|none|if)|$|\.)",
-    r"leave (?:me|us|it|my|our|your|the|that|this)(?: \w+)? (?:a|an|with|your|some|out of pocket|the|time|enough|short|no|on|in (?!peace)|at|as|for|until|by|to|messages?|out of the)\b|leave us messages?",
+    r"leave (?:me|us|it|my|our|your|the|that|this)(?! (?:\w+ ){1,3}alone)(?: \w+)? (?:a|an|with|your|some|out of pocket|the|time|enough|short|no|on|in (?!peace)|at|as|for|until|by|to|messages?|out of the)\b|leave us messages?",
     r"(?:no more|no further) (?:than|questions?|along|forward|ahead|details?|information)\b[\w ]*",
     r"(?:that|it|they|he|she|problem|issue|going|be|won't|not|is|are|to|was) go(?:ing|es)? away|(?:don't|got|get|get me) lost (?:on|in)|(?:do not|don't) disturb (?:is|was|on|mode|sign)|on do not disturb",
     r"last call of (?:my|the) day|harassment (?:training|policy|prevention|policies)|(?:lose|losing) the attitude|one more (?:thing|time|question|moment|call to make)",

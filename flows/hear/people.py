@@ -7,20 +7,20 @@ from collections.abc import Sequence
 
 from flows.hear.heard import NOTHING, Hearing
 from flows.hear.spelling import spelled
-from flows.hear.words import BREAKS, Word, Words, span, words
+from flows.hear.words import BREAKS, Word, Words, plain, span, words
 
 _LEAD_NAME = (
     "my full name is", "my first name is", "full name is", "the name is", "the name's", "my name is", "my name's", "name is", "name's", "you're speaking to", "you're speaking with",
-    "you're talking to", "you are speaking with", "you are speaking to", "they call me", "people call me", "call me", "everyone calls me", "just call me", "you can call me", "i am called", "i'm called", "put me down as", "put it under", "it should be under",
-    "speaking with", "this is", "that would be", "that'll be", "i am", "i'm", "it's", "it is", "that's", "here is", "hi", "hello", "hey", "yes", "yeah", "yep", "sure", "sure thing", "okay", "ok", "well", "so", "of course", "certainly", "oh", "no problem",
+    "you're talking to", "you are speaking with", "you are speaking to", "they call me", "people call me", "call me", "everyone calls me", "just call me", "you can call me", "i am called", "i'm called", "put me down as", "put down", "put it under", "i go by", "it's under", "name of", "the name", "they know me as", "known as", "it should be under",
+    "speaking with", "this is", "that would be", "that'll be", "i am", "i'm", "it's", "it is", "that's", "here is", "hi", "hello", "hi there", "hello there", "hey", "yes", "yeah", "yep", "sure", "sure thing", "okay", "ok", "well", "so", "of course", "certainly", "oh", "no problem",
     "good morning", "good afternoon", "it would be", "it'd be", "absolutely", "right", "alright", "no", "just", "speaking", "like", "and", "actually", "sorry", "first name", "last name",
 )  # fmt: skip
 _LEAD_COMPANY = (
     "the name of the company is", "the name of the business is", "the company is called", "our company is called", "the business is called", "it's called", "we're called", "we are called", "the company's called", "the company's", "my company's",
-    "company name is", "the company name is", "my company is called", "my company is", "our company is", "the company is", "company is", "the business is", "my business is", "the firm is", "the firm is called", "we trade as", "trading as", "we go by", "i work for", "i work at", "i work with", "i'm working for", "i run",
+    "company name", "business name", "firm name", "company name is", "the company name is", "my company is called", "my company is", "our company is", "the company is", "company is", "the business is", "my business is", "the firm is", "the firm is called", "we trade as", "trading as", "we go by", "i work for", "i work at", "i work with", "i'm working for", "i run",
     "i own", "i represent", "i'm with", "i'm from", "i'm at", "i am with", "i am at", "i am from", "we're with", "we're at", "we're from", "we're", "we are", "i'm calling from", "calling from", "calling on behalf of", "on behalf of", "i'm calling for", "from", "with", "at", "it's", "it is", "that's", "that is", "this is", "that would be", "a company called", "a firm called", "a business called", "a small company called",
     "a little company called", "a place called", "an outfit called", "an agency called", "a startup called", "called", "oh", "so", "well", "sure", "yes", "yeah", "yep", "okay", "ok", "hi", "hello", "just", "actually", "sorry", "the",
-    "company", "i'm the owner of", "i'm the founder of", "i'm the ceo of", "i'm a director at", "we're a company called", "currently", "right", "of course", "no problem", "i'm employed by", "employed by", "i work over at", "over at",
+    "company", "i'm the owner of", "i'm the founder of", "i'm the ceo of", "i'm a director at", "you're through to", "you are through to", "you've reached", "you have reached", "you reached", "i am employed by", "i'm employed at", "i work over at", "i manage", "i'm part of", "i'm the manager of", "i'm the manager at", "put down", "go by", "known as", "we do business as", "doing business as", "d b a", "our name is", "we operate as", "my own company", "my own business", "we're a small company called", "named", "we're a company called", "currently", "right", "of course", "no problem", "i'm employed by", "employed by", "i work over at", "over at",
 )  # fmt: skip
 _JOINTS = (
     "calling on behalf of",
@@ -81,6 +81,10 @@ _PARTICLES = frozenset(
     {"van", "von", "de", "der", "den", "da", "di", "del", "la", "le", "bin", "al", "el", "ter", "dos", "du"}
 )
 _SMALL = frozenset({"of", "and", "the", "for", "on", "in", "at", "by"})
+_DEPARTMENTS = frozenset({
+    "accounting", "accounts", "sales", "marketing", "purchasing", "procurement", "support", "finance", "operations", "engineering", "reception", "facilities", "billing",
+    "here", "home", "work", "it", "hr", "legal", "service", "maintenance", "logistics", "production", "upstairs", "downstairs", "office", "department", "management",
+})  # fmt: skip
 _TITLES = frozenset({"mister", "mr", "mrs", "ms", "miss", "doctor", "dr", "professor", "sir", "madam"})
 
 
@@ -90,20 +94,65 @@ def name(text: str) -> Hearing:
     Spelled letters ("S A R A H") win over the word a recogniser made of the same name. A name that was never spelled
     is what the recogniser heard, so its certainty stays below 0.75.
     """
-    part = _clauses(words(text))
+    if ordered := _in_parts(text):
+        return ordered
+    part = _clauses(words(_WITH_LETTER.sub(lambda hint: " " * len(hint.group()), text)))
     person, company = _split(part)
     kept = _person(person)
     if kept is None:
         return NOTHING
     heard, used, certainty = kept
+    if company and company[-1].text in _DEPARTMENTS and (len(company) == 1 or company[-1].text == "department"):
+        company = ()
     firm = _title(text, company, company=True) if company else None
     ends = span([*used, *company])
     return Hearing({"name": heard, "company": firm or None}, certainty, ends)
 
 
+#: "my employer is", "the name of our firm is", "business name".
+_COMPANY_NOUN = re.compile(
+    r"(?:(?:the|my|our) )?(?:(?:full|official|legal|registered|trading) )?(?:name (?:of|for) (?:the|my|our) )?(?:company|firm|business|employer|shop|store|agency|practice|organi[sz]ation|outfit|startup|office|workplace|place)"
+    r"(?: name)?(?: (?:is|was|would be|will be))?(?: (?:called|named))? (?=\w)|(?:named|called) (?=\w)"
+)
+_COMPANY_TAIL = re.compile(
+    r",? (?:(?:is|that's|would be|it's) (?:our|my|the) (?:company|firm|business|employer|name|organi[sz]ation)(?: name)?|is (?:what we're called|the name(?: of \w+ \w+)?|where i work|who i work for|what it's called)|"
+    r"(?:is )?(?:my|our) (?:company|employer|firm|business)(?: name)?)\W*$",
+    re.IGNORECASE,
+)
+_NO_COMPANY = re.compile(
+    r"\b(?:self[- ]employed|freelanc\w+|no company|don't (?:have|work for) (?:a|any)|not (?:a|with a|in a|at a) (?:company|business)|private (?:person|individual|household|customer)|homeowner|retired|unemployed|"
+    r"none of your|just (?:me|a person|an individual|myself)|between jobs|(?:rather|prefer) not|no business|a student)\b"
+)
+_WITH_LETTER = re.compile(r",? with (?:a|an) [a-zA-Z]\b(?! [a-zA-Z]\b)")
+_LAST = r"(?:last|family|sur|second)[ -]?name|surname"
+_IN_PARTS = tuple(
+    re.compile(pattern)
+    for pattern in (
+        rf"\b(?:first|given|christian) name(?:'s| is)? (?P<first>[\w'-]+)(?:[, ]+| and )+(?:and )?(?:the |my )?(?:{_LAST})(?:'s| is)? (?P<last>[\w'-]+)",
+        rf"\b(?:{_LAST})(?:'s| is)? (?P<last>[\w'-]+)[, ]+(?:and )?(?:the |my )?(?:first|given) name(?:'s| is)? (?P<first>[\w'-]+)",
+        rf"\b(?P<first>[\w'-]+) is (?:the|my) (?:first|given) name[, ]+(?:and )?(?P<last>[\w'-]+) (?:is )?(?:the |my )?(?:{_LAST})",
+        rf"(?P<first>[\w'-]+)[, ]+(?:and )?(?:the |my )?(?:{_LAST})(?:'s| is)? (?P<last>[\w'-]+)",
+        r"\b(?:name's|name is|i'm|it's|is) (?P<last>[\w'-]+)[,.] (?P<first>[\w'-]+) (?P=last)\b",
+    )
+)
+
+
+def _in_parts(text: str) -> Hearing | None:
+    """Hear a name told part by part: "first name Grace, last name Lopez", "Baker, Anna Baker"."""
+    for pattern in _IN_PARTS:
+        found = pattern.search(plain(text))
+        if found and not {found["first"], found["last"]} & _NOT_NAMES and len(found["last"]) > 1:
+            return Hearing(
+                {"name": f"{_cap(found['first'])} {_cap(found['last'])}", "company": None}, 0.7, found.span()
+            )
+    return None
+
+
 def company(text: str) -> Hearing:
     """Hear a company's name as said, without "I work for" and the like."""
-    part = _clauses(words(text))
+    if _NO_COMPANY.search(plain(text)):
+        return NOTHING
+    part = _clauses(words(_COMPANY_TAIL.sub("", text)))
     at = _strip(part, _LEAD_COMPANY)
     for start in range(len(part)):
         length = _lead_at(
@@ -128,6 +177,8 @@ def company(text: str) -> Hearing:
     if count >= 3 and end == len(part):
         return Hearing(letters.upper(), 0.75, span(part[at:end]))
     kept = _without_tail(part[at:])
+    if (introduced := _COMPANY_NOUN.match(" ".join(word.text for word in kept))) and introduced.end():
+        kept = kept[len(introduced.group().split()) :]
     if (
         not kept
         or all(word.text in _NOT_NAMES | BREAKS for word in kept)

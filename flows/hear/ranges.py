@@ -190,7 +190,7 @@ _NOT_A_COUNT = frozenset(
     }
 )
 _IDIOMS = re.compile(
-    r"\b(?:one (?:second|sec|moment|minute|thing|more time|of (?:the|my|our|your))|quite a few|no one|any ?one|someone|everyone|this one|that one|which one|the one|a second|two seconds|a couple (?:of )?(?:seconds|minutes)|a hundred percent|one hundred percent|for one)\b"
+    r"\b(?:one (?:second|sec|moment|minute|thing|more (?:time|thing)|-?time\b|-?off\b|- (?:time|off)|hand|by one|day|of (?:the|my|our|your|those|these|them))|quite a few|no one|any ?one|someone|everyone|this one|that one|which one|the one|a second|two seconds|a couple (?:of )?(?:seconds|minutes)|a hundred percent|one hundred percent|for one)\b"
 )
 
 

@@ -14,16 +14,16 @@ from flows.hear.words import Words, plain, readings
 
 _NONE = re.compile(
     r"\b(?:(?:no|not any|don't have (?:a|any)|haven't (?:got )?(?:a|any|set a)|without a|there's no|there isn't (?:a|any)|isn't (?:a|any)) (?:real |particular |specific |fixed |firm |set |clear |immediate |concrete |actual )?"
-    r"(?:timeline|time ?frame|plans?|date|schedule|deadline|rush|hurry|time ?scale|urgency|intention)s?|never|not (?:any ?time soon|looking|planning|in the market|in a (?:rush|hurry)|soon|in the (?:near|foreseeable) future)|just (?:looking|browsing|researching|exploring|curious|shopping around|window shopping|gathering)|"
+    r"(?:timeline|time ?frame|plans?|date|schedule|deadline|rush|hurry|time ?scale|urgency|intention)s?|never|not (?:any ?time soon|looking|planning|in the market|in a (?:rush|hurry)|soon|in the (?:near|foreseeable) future)|(?:just|only|merely|simply) (?:\w+ )?(?:looking|browsing|researching|exploring|curious|shopping around|window shopping|gathering|comparing|checking|asking|kicking|testing the)|kicking (?:the |some )?t[iy]res|looking around|information gathering|"
     r"(?:some ?day|one day|eventually|whenever)\b|at some point|no plans|not for (?:a (?:long )?while|ages|years)|don't (?:plan|intend)|aren't (?:planning|looking)|not (?:at all|really looking)|in the distant future|still (?:exploring|researching|looking around)|"
-    r"haven't (?:decided|thought|figured|planned|worked)|not sure(?: yet)?|too early to (?:say|tell)|undecided|hard to say|don't know(?: yet)?|not decided|up in the air|to be (?:decided|determined)|tbd|just (?:doing|starting) (?:some |our |my )?research|open ended|open-ended)"
+    r"(?:haven't|have not|hasn't|didn't|not) (?:\w+ )?(?:decided|thought|figured|planned|worked|settled|discussed|committed)|not sure(?: yet)?|too early to (?:say|tell)|undecided|hard to say|don't know(?: yet)?|not decided|up in the air|to be (?:decided|determined)|tbd|just (?:doing|starting) (?:some |our |my )?research|open ended|open-ended|no (?:idea|clue)|(?:couldn't|can't|cannot|could not) (?:really )?(?:say|tell)|who knows|dunno|beats me|flexible|whatever works|i'm easy|no time in particular|nothing (?:is )?(?:planned|scheduled|decided|fixed)|in no (?:rush|hurry)|not in any (?:rush|hurry)|when (?:the time is right|i retire|hell freezes)|if ever|ever)"
 )  # fmt: skip
 _ASAP = re.compile(
     r"\b(?:asap|a\.?s\.?a\.?p|as soon as (?:possible|we can|you can|i can|humanly)|right away|straight ?away|immediately|urgent(?:ly)?|right now|(?<!from )now|today|tomorrow|tonight|yesterday|this week|next week|this month|"
     r"the sooner the better|sooner the better|soonest|as quick(?:ly)? as|as fast as|in (?:the )?(?:next|coming) (?:few |couple of |several )?(?:days|weeks)|(?:few|couple of|couple) (?:of )?(?:days|weeks)|within (?:the|a) (?:week|fortnight|month)|inside (?:a|the|of a) month|"
-    r"straight off|pronto|at once|end of (?:the|this) (?:week|month)|immediate|ready to (?:go|start)|in a (?:hurry|rush)|no time to (?:lose|waste)|in a (?:week|fortnight)|a (?:week|fortnight) or (?:so|two)|(?:in|within) days|quickly)\b(?! until)"
+    r"straight off|pronto|at once|end of (?:the|this) (?:week|month)|immediate|without (?:any )?delay|instantly|this (?:instant|minute|very minute|coming week)|at the (?:very )?earliest|as early as (?:possible|we can|you can)|earliest possible|overdue|long ago|already late|running out of time|as we speak|(?:before|by) (?:the )?(?:end of )?(?:the|this|next) week(?:end| is out)?|before the month is (?:out|over)|before (?:the )?month end|ready to (?:go|start)|in a (?:hurry|rush)|no time to (?:lose|waste)|in a (?:week|fortnight)|a (?:week|fortnight) or (?:so|two)|(?:in|within) days|quickly)\b(?! until)"
 )
-_SOONISH = re.compile(r"\b(?:next month|few months|couple of months|couple months|this quarter|by (?:the )?(?:end of )?(?:the |this )?quarter|next (?:few|couple of) months|month or two|month or so|fairly soon|pretty soon|quite soon|soon|in a month|(?:over|in) the coming months|near future|short term|short-term|next quarter)\b")  # fmt: skip
+_SOONISH = re.compile(r"\b(?:next month|few months|couple of months|couple months|this quarter|(?:by|within|inside|during|before) (?:the )?(?:end of )?(?:the |this )?quarter|next (?:few|couple of) months|month or two|month or so|fairly soon|pretty soon|quite soon|soon|in a month|(?:over|in) the coming months|near future|short term|short-term|next quarter)\b")  # fmt: skip
 _HALF = re.compile(
     r"\b(?:half a year|half year|second half|back half|later (?:on )?this year|later in the year|mid[- ]term|medium term|several months|two quarters|couple of quarters|six[- ]month)\b"
 )
@@ -105,7 +105,7 @@ def timeline(text: str, now: float | None, zone: str | None) -> Hearing:
 
 def _band_in(said: str, part: Words, today: date | None, offset: int) -> Hearing | None:
     denied = _NONE.search(said)
-    when = _stretch(part) or (_calendar(said, today, offset) if today else None)
+    when = _stretch(part) or (_calendar(said, part, today, offset) if today else None)
     if when:
         return Hearing(band(when.months), when.certainty, when.span)
     if denied:
@@ -141,7 +141,10 @@ def band(months: float) -> str:
 
 
 def _stretch(part: Words) -> _When | None:
-    """Read "in the next three months", "six to nine months", "a year and a half", "within two weeks"."""
+    """Read "in the next three months", "six to nine months", "a month and a half", "within two weeks"."""
+    for at, word in enumerate(part[:-3]):
+        if word.text in ("month", "year", "week") and [w.text for w in part[at + 1 : at + 4]] == ["and", "a", "half"]:
+            return _When(1.5 * _LENGTH[word.text], (word.start, part[at + 3].end), 0.9)
     for said in ranges(part):
         after = [word for word in part if word.start >= said.span[1]]
         if not after:
@@ -158,8 +161,10 @@ def _stretch(part: Words) -> _When | None:
     return None
 
 
-def _calendar(said: str, today: date, offset: int) -> _When | None:
+def _calendar(said: str, part: Words, today: date, offset: int) -> _When | None:
     year = _year_said(said, today)
+    if dated := _date_said(part, today):
+        return dated
     quarter = _QUARTER.search(said)
     if quarter:
         number = _ORDER[next(group for group in quarter.groups() if group)]
@@ -191,10 +196,23 @@ def _calendar(said: str, today: date, offset: int) -> _When | None:
     )
     if named:
         return _When(_ahead(today, MONTHS[named.group(1)], year), _moved(named, offset))
-    season = re.search(rf"\b({'|'.join(sorted(_SEASONS, key=len, reverse=True))})\b", said)
-    return (
-        _When(_ahead(today, _SEASONS[season.group(1)], year, slack=1), _moved(season, offset), 0.8) if season else None
-    )
+    season = re.search(rf"\b(next )?({'|'.join(sorted(_SEASONS, key=len, reverse=True))})\b", said)
+    if season:
+        name, slack = season.group(2), 0 if season.group(1) else 1
+        return _When(_ahead(today, _SEASONS[name], year, slack=slack), _moved(season, offset), 0.8)
+    alone = re.search(r"\b20\d\d\b", said)
+    if alone and year is not None:
+        return _When(_ahead(today, 6 if year > today.year else 12, year), _moved(alone, offset), 0.7)
+    return None
+
+
+def _date_said(part: Words, today: date) -> _When | None:
+    """Read a day of a month, "the first of December", which says more than its month does."""
+    dated = day(part, today)
+    if dated is None or dated.certainty < 0.95 or not any(w.text in MONTHS for w in part[dated.first : dated.end]):
+        return None
+    ends = (part[dated.first].start, part[dated.end - 1].end)
+    return _When((dated.day - today).days / 30.4, ends)
 
 
 def _year_said(said: str, today: date) -> int | None:
