@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
+from dotenv import dotenv_values
 from livekit import api
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -49,3 +51,9 @@ async def open_api(settings: SipSettings) -> AsyncIterator[api.LiveKitAPI]:
     timeout = aiohttp.ClientTimeout(total=API_S)
     async with api.LiveKitAPI(settings.livekit_url, settings.api_key, settings.api_secret, timeout=timeout) as lk:
         yield lk
+
+
+def environment() -> Mapping[str, str]:
+    """What `${NAME}` in trunk files may stand for: the environment, and `.env` where the environment says nothing."""
+    from_file = {name: value for name, value in dotenv_values(".env").items() if value}
+    return {**from_file, **os.environ}  # noqa: TID251 -- this is where they are read

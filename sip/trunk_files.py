@@ -1,37 +1,45 @@
-"""Reading trunk and rule files: the JSON that `lk sip inbound|outbound|dispatch create` takes, with errors that help."""
+"""Reading trunk and rule files: the JSON that `lk sip inbound|outbound|dispatch create` takes, and a little more.
+
+`lk` files are taken unchanged: in snake or camel case, wrapped (`{"trunk": …}`) or bare. Beyond that a file may hold
+several things (`{"trunks": […], "dispatch_rules": […]}`, or a list), rules may name their trunks by name and their
+conversation by `"flow"`, and `${NAME}` stands for a secret from the environment.
+"""
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar, cast
+from typing import Literal, TypeAlias
 
-import yaml
-from google.protobuf import json_format
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.message import Message
-from livekit.protocol.sip import (
-    CreateSIPDispatchRuleRequest,
-    CreateSIPInboundTrunkRequest,
-    CreateSIPOutboundTrunkRequest,
-    SIPDispatchRuleInfo,
-    SIPInboundTrunkInfo,
-    SIPOutboundTrunkInfo,
-)
+from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
-Place: TypeAlias = tuple[str | int, ...]
-Request = TypeVar("Request", bound=Message)
+from sip import guards
+from sip.guards import GuardName, Objection
+from sip.trunk_json import JsonFile, Place, TrunkFileError, read_json, spellings
 
+ThingKind: TypeAlias = Literal["inbound", "outbound", "rule"]
+Thing: TypeAlias = SIPInboundTrunkInfo | SIPOutboundTrunkInfo | SIPDispatchRuleInfo
 
-class TrunkFileError(Exception):
-    """A trunk or rule file cannot be used: says which file and line, what is wrong, and what to write instead."""
-
-    def __init__(self, path: Path, line: int, wrong: str, fix: str) -> None:
-        super().__init__(f"{path}:{line}: {wrong}; {fix}")
-        self.path, self.line, self.wrong, self.fix = path, line, wrong, fix
+#: The agent that rules written with "flow" send calls to.
+AGENT = "leadline"
+_ID = "ST_"
+_MESSAGES: Mapping[ThingKind, type[Thing]] = {
+    "inbound": SIPInboundTrunkInfo,
+    "outbound": SIPOutboundTrunkInfo,
+    "rule": SIPDispatchRuleInfo,
+}
+#: Keys that hold one thing or several, and the kind where the key alone tells it.
+_KEYS: Mapping[str, ThingKind | None] = {
+    "trunk": None,
+    "trunks": None,
+    "inbound_trunks": "inbound",
+    "outbound_trunks": "outbound",
+    "dispatch_rule": "rule",
+    "dispatch_rules": "rule",
+}
+_RULE_FIELDS = {name for field in ("rule", "trunk_ids", "room_config", "flow") for name in spellings(field)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,29 +52,50 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Problem:
+class _Found:
+    """A thing and where it stands."""
+
+    kind: ThingKind
+    thing: Thing
+    file: JsonFile
     place: Place
-    wrong: str
-    fix: str
+
+    def error(self, field: str, wrong: str, fix: str) -> TrunkFileError:
+        return self.file.error((*self.place, field) if field else self.place, wrong, fix)
 
 
-def load_files(trunk_file: Path, rule_files: Sequence[Path], outbound_files: Sequence[Path] = ()) -> Plan:
-    """Read one inbound trunk, its dispatch rules and any outbound trunks.
+def load_files(
+    paths: Sequence[Path],
+    env: Mapping[str, str] | None = None,
+    *,
+    stored: Collection[str] | None = (),
+    allow: Collection[GuardName] = (),
+) -> Plan:
+    """Read trunks and rules from files. `stored` are names of inbound trunks that LiveKit has and rules may name as well;
+    None lets rules name any.
 
-    Field names may be in snake or camel case, durations are "20s", enums go by name. Two demands beyond LiveKit's own:
-    trunks and rules need a name, by which they are found again; rules must list their trunks, because LiveKit gives a
-    call that matches no trunk at all to any rule that lists none.
+    Demands beyond LiveKit's own: everything has a name, by which it is found again, and the guards of `sip.guards`
+    but for those in `allow`.
 
     Raises:
-        TrunkFileError: file missing, malformed JSON, unknown field, wrong value, a rule for a trunk that is not there.
+        TrunkFileError: file missing, malformed JSON, unknown field, wrong value, secret that is not set, a guard's
+            objection, a conflict, a rule for a trunk that is not there.
     """
-    trunk = _trunk(trunk_file)
-    outbound = tuple(_outbound(path) for path in outbound_files)
-    rules = tuple(_rule(path, trunk.name) for path in rule_files)
-    for path, rule in zip(rule_files, rules, strict=True):
-        if [other.name for other in rules].count(rule.name) > 1:
-            raise TrunkFileError(path, 1, f'two rules are called "{rule.name}"', "give each its own name")
-    return Plan((trunk,), outbound, rules)
+    found = [thing for path in paths for thing in _read(read_json(path), env or {})]
+    _check_names(found)
+    for thing in found:
+        for objection in _objections(thing):
+            if not objection.guard or objection.guard not in allow:
+                raise thing.error(objection.field, objection.wrong, _with_way_out(objection))
+    plan = Plan(
+        tuple(found_.thing for found_ in found if isinstance(found_.thing, SIPInboundTrunkInfo)),
+        tuple(found_.thing for found_ in found if isinstance(found_.thing, SIPOutboundTrunkInfo)),
+        tuple(found_.thing for found_ in found if isinstance(found_.thing, SIPDispatchRuleInfo)),
+    )
+    _check_conflicts(plan, found)
+    if stored is not None:
+        _check_trunk_names(plan, found, stored)
+    return plan
 
 
 def with_overrides(
@@ -85,148 +114,111 @@ def with_overrides(
     return Plan(tuple(trunks), plan.outbound, plan.rules)
 
 
-def _trunk(path: Path) -> SIPInboundTrunkInfo:
-    text, trunk = _named(path, "trunk", CreateSIPInboundTrunkRequest())
-    found = trunk.trunk
-    if not (found.numbers or found.allowed_addresses or found.auth_username):
-        raise TrunkFileError(
-            path,
-            _line(text, ("trunk",)),
-            "the trunk would take calls from anyone to any number",
-            'give it "numbers", "allowed_addresses" or "auth_username" with "auth_password"',
-        )
-    return found
+def _read(file: JsonFile, env: Mapping[str, str]) -> Iterator[_Found]:
+    """The things of a file, in its order."""
+    there = False
+    for kind, data, place in _parts(file, file.data, ()):
+        there = True
+        if not isinstance(data, dict):
+            raise file.error(place, "this is no trunk and no rule", "write it in braces")
+        kind = kind or _kind_of(data)
+        data = _expanded(file, data, place) if kind == "rule" else data
+        yield _Found(kind, file.message(data, place, _MESSAGES[kind](), env), file, place)
+    if not there:
+        fix = 'write {"trunk": {…}}, {"dispatch_rule": {…}}, or both in {"trunks": […], "dispatch_rules": […]}'
+        raise TrunkFileError(file.path, 1, "there is no trunk and no rule in it", fix)
 
 
-def _outbound(path: Path) -> SIPOutboundTrunkInfo:
-    text, request = _named(path, "trunk", CreateSIPOutboundTrunkRequest())
-    address = request.trunk.address
-    if not address or address.startswith(("sip:", "sips:")):
-        raise TrunkFileError(
-            path,
-            _line(text, ("trunk", "address")),
-            f'"address" is "{address}"',
-            'write the host with an optional port, as in "sip.example.com:5060", without "sip:"',
-        )
-    return request.trunk
-
-
-def _rule(path: Path, trunk: str) -> SIPDispatchRuleInfo:
-    text, request = _named(path, "dispatch_rule", CreateSIPDispatchRuleRequest())
-    rule = request.dispatch_rule
-    if rule.rule.WhichOneof("rule") is None:
-        raise TrunkFileError(
-            path,
-            _line(text, ("dispatch_rule",)),
-            'the rule has no "rule"',
-            'write "rule": {"dispatch_rule_callee": {"room_prefix": "call-", "randomize": true}}',
-        )
-    if not rule.trunk_ids:
-        raise TrunkFileError(
-            path,
-            _line(text, ("dispatch_rule",)),
-            'the rule has no "trunk_ids", so that it would take calls which match no trunk',
-            f'write "trunk_ids": ["{trunk}"]',
-        )
-    for n, name in enumerate(rule.trunk_ids):
-        if name != trunk and not name.startswith("ST_"):
-            raise TrunkFileError(
-                path,
-                _line(text, ("dispatch_rule", "trunk_ids", n)),
-                f'there is no trunk called "{name}"',
-                f'write "{trunk}", the name in the trunk file, or an id that LiveKit gave ("ST_…")',
-            )
-    return rule
-
-
-def _named(path: Path, key: str, request: Request) -> tuple[str, Request]:
-    """Read a create request whose `key` holds the thing itself, which must have a name."""
-    text, data = _json(path)
-    if not isinstance(data, dict) or not any(name in data for name in _spellings(key)):
-        raise TrunkFileError(path, 1, f'there is no "{key}"', f'put everything into {{"{key}": {{…}}}}')
-    for problem in _problems(data, cast(Descriptor, request.DESCRIPTOR), ()):
-        raise TrunkFileError(path, _line(text, problem.place), problem.wrong, problem.fix)
-    try:
-        json_format.ParseDict(data, request)
-    except json_format.ParseError as wrong:
-        first = str(wrong).partition("\n")[0]
-        raise TrunkFileError(path, 1, first, "compare it with the project's own sip-trunk.json") from None
-    if not getattr(request, key).name:
-        raise TrunkFileError(
-            path, _line(text, (key,)), f'the {key.replace("_", " ")} has no "name"', "give it one: it is found by it"
-        )
-    return text, request
-
-
-def _json(path: Path) -> tuple[str, object]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        return text, json.loads(text)
-    except json.JSONDecodeError as wrong:
-        raise TrunkFileError(path, wrong.lineno, f"this is not JSON: {wrong.msg}", "correct it there") from None
-    except UnicodeDecodeError:
-        raise TrunkFileError(path, 1, "this is not UTF-8 text", "save it as UTF-8") from None
-    except OSError as wrong:
-        raise TrunkFileError(path, 1, f"cannot be read: {wrong.strerror}", "give the path of a JSON file") from None
-
-
-def _spellings(field: str) -> tuple[str, str]:
-    first, *rest = field.split("_")
-    return field, first + "".join(word.title() for word in rest)
-
-
-def _problems(data: object, descriptor: Descriptor, place: Place) -> Iterator[_Problem]:
-    """What in the JSON does not fit the message, in the order of the file."""
-    if descriptor.full_name.startswith("google.protobuf."):
-        return  # durations and the like have a JSON form of their own
-    if not isinstance(data, dict):
-        yield _Problem(place, f'"{place[-1]}" must be an object', "write it in braces")
+def _parts(file: JsonFile, data: object, place: Place) -> Iterator[tuple[ThingKind | None, object, Place]]:
+    if isinstance(data, list):
+        for n, item in enumerate(data):
+            yield from _parts(file, item, (*place, n))
         return
-    fields = {name: field for field in descriptor.fields for name in (field.name, field.json_name)}
-    for name, value in data.items():
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, 1)
-            fix = f'did you mean "{near[0]}"?' if near else f"known are {', '.join(f.name for f in descriptor.fields)}"
-            yield _Problem((*place, name), f'"{name}" is not a field of {descriptor.name}', fix)
-        elif value is not None:
-            yield from _problems_of_field(value, fields[name], (*place, name))
-
-
-def _problems_of_field(value: object, field: FieldDescriptor, place: Place) -> Iterator[_Problem]:
-    kind = field.message_type
-    if kind is not None and kind.GetOptions().map_entry:
-        if not isinstance(value, dict):
-            yield _Problem(place, f'"{field.name}" must be an object', 'write {"name": "value"}')
+    keys = {spelling: kind for key, kind in _KEYS.items() for spelling in spellings(key)}
+    if not isinstance(data, dict) or not any(key in keys for key in data):
+        if data != {}:
+            yield None, data, place
         return
-    if field.is_repeated and not isinstance(value, list):
-        yield _Problem(place, f'"{field.name}" must be a list', f"write {json.dumps([value])[:80]}")
-        return
-    items = list(enumerate(value)) if field.is_repeated and isinstance(value, list) else [(None, value)]
-    for n, item in items:
-        where = place if n is None else (*place, n)
-        if kind is not None:
-            yield from _problems(item, kind, where)
-        elif field.enum_type is not None and isinstance(item, str) and item not in field.enum_type.values_by_name:
-            known = ", ".join(field.enum_type.values_by_name)
-            yield _Problem(where, f'"{field.name}" cannot be "{item}"', f"known are {known}")
+    for key, value in data.items():
+        if key not in keys:
+            raise file.error((*place, key), f'"{key}" is not known here', f"known are {', '.join(_KEYS)}")
+        if isinstance(value, list):
+            for n, item in enumerate(value):
+                yield keys[key], item, (*place, key, n)
+        else:
+            yield keys[key], value, (*place, key)
 
 
-def _line(text: str, place: Place) -> int:
-    """The line of a place in a JSON text. JSON is YAML, and YAML's reader keeps positions."""
-    try:
-        node = yaml.compose(text.replace("\t", " "), yaml.SafeLoader)
-    except yaml.YAMLError:
-        return 1
-    line = 1
-    for step in place:
-        if isinstance(node, yaml.MappingNode):
-            pairs = {key.value: (key, value) for key, value in node.value}
-            name = next((name for name in _spellings(str(step)) if name in pairs), None)
-            if name is None:
-                break
-            key, node = pairs[name]
-            line = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-    return line
+def _kind_of(data: Mapping[str, object]) -> ThingKind:
+    if _RULE_FIELDS & data.keys():
+        return "rule"
+    return "outbound" if "address" in data else "inbound"
+
+
+def _expanded(file: JsonFile, data: dict[str, object], place: Place) -> dict[str, object]:
+    """A rule with `"flow": NAME` written out: a room for each call, and our agent with that flow."""
+    if "flow" not in data:
+        return data
+    flow = data["flow"]
+    if not isinstance(flow, str) or not flow:
+        raise file.error((*place, "flow"), '"flow" must be a flow\'s name or file', 'write "flow": "b2b-software"')
+    for field in ("rule", "room_config"):
+        if any(name in data for name in spellings(field)):
+            fix = f'leave out "{field}", or write the flow into the metadata of its agent'
+            raise file.error((*place, "flow"), f'"flow" stands for a "{field}" of its own', fix)
+    agent = {"agent_name": AGENT, "metadata": json.dumps({"flow": flow})}
+    rest = {key: value for key, value in data.items() if key != "flow"}
+    return rest | {
+        "rule": {"dispatch_rule_callee": {"room_prefix": "call", "randomize": True}},
+        "room_config": {"empty_timeout": 30, "departure_timeout": 5, "agents": [agent]},
+    }
+
+
+def _objections(found: _Found) -> Iterator[Objection]:
+    match found.thing:
+        case SIPInboundTrunkInfo():
+            return guards.of_inbound(found.thing)
+        case SIPOutboundTrunkInfo():
+            return guards.of_outbound(found.thing)
+        case _:
+            return guards.of_rule(found.thing)
+
+
+def _with_way_out(objection: Objection) -> str:
+    return f"{objection.fix} (or --allow {objection.guard})" if objection.guard else objection.fix
+
+
+def _check_names(found: Sequence[_Found]) -> None:
+    seen: dict[tuple[ThingKind, str], _Found] = {}
+    for thing in found:
+        what = "dispatch rule" if thing.kind == "rule" else f"{thing.kind} trunk"
+        name = thing.thing.name
+        if not name:
+            raise thing.error("", f'the {what} has no "name"', "give it one: it is found by it")
+        if first := seen.get((thing.kind, name)):
+            where = "" if first.file.path == thing.file.path else f" (the other is in {first.file.path})"
+            raise thing.error("name", f'two {what}s are called "{name}"{where}', "give each its own name")
+        seen[thing.kind, name] = thing
+
+
+def _check_conflicts(plan: Plan, found: Sequence[_Found]) -> None:
+    for kind, conflicts in (
+        ("inbound", guards.trunk_conflicts(plan.inbound)),
+        ("rule", guards.rule_conflicts(plan.rules)),
+    ):
+        for n, wrong, fix in conflicts:
+            thing = [thing for thing in found if thing.kind == kind][n]
+            raise thing.error("numbers", wrong, fix)
+
+
+def _check_trunk_names(plan: Plan, found: Sequence[_Found], stored: Collection[str]) -> None:
+    known = [*(trunk.name for trunk in plan.inbound), *stored]
+    for thing in found:
+        if not isinstance(thing.thing, SIPDispatchRuleInfo):
+            continue
+        for n, name in enumerate(thing.thing.trunk_ids):
+            if name not in known and not name.startswith(_ID):
+                names = ", ".join(f'"{other}"' for other in known) or "none"
+                fix = f'write the name of a trunk ({names}), or an id that LiveKit gave ("ST_…")'
+                place = (*thing.place, "trunk_ids", n)
+                raise thing.file.error(place, f'there is no inbound trunk called "{name}"', fix)

@@ -109,7 +109,7 @@ def with_small_flows(stack: Stack, folder: Path) -> Stack:
 
 async def _apply(at: Endpoints, files: Files) -> None:
     async with open_livekit(at) as lk:
-        await apply(lk, load_files(files.trunk, files.rules))
+        await apply(lk, load_files([files.trunk, *files.rules]))
 
 
 def open_livekit(at: Endpoints) -> api.LiveKitAPI:

@@ -15,6 +15,8 @@ from livekit.protocol.models import ParticipantInfo, Room
 from livekit.protocol.sip import (
     CreateSIPInboundTrunkRequest,
     CreateSIPOutboundTrunkRequest,
+    DeleteSIPDispatchRuleRequest,
+    DeleteSIPTrunkRequest,
     ListSIPDispatchRuleRequest,
     ListSIPDispatchRuleResponse,
     ListSIPInboundTrunkRequest,
@@ -25,8 +27,10 @@ from livekit.protocol.sip import (
     SIPInboundTrunkInfo,
     SIPOutboundTrunkInfo,
     SIPParticipantInfo,
+    SIPTrunkInfo,
     UpdateSIPDispatchRuleRequest,
     UpdateSIPInboundTrunkRequest,
+    UpdateSIPOutboundTrunkRequest,
 )
 
 KEY, SECRET = "key", "a-secret-of-at-least-thirty-two-characters"
@@ -110,6 +114,23 @@ class FakeLiveKit:
         self.outbound[trunk.sip_trunk_id] = trunk
         return trunk
 
+    def update_outbound(self, request: UpdateSIPOutboundTrunkRequest) -> Message:
+        trunk = self.outbound[request.sip_trunk_id]
+        trunk.CopyFrom(request.replace)
+        trunk.sip_trunk_id = request.sip_trunk_id
+        return trunk
+
+    def delete_trunk(self, request: DeleteSIPTrunkRequest) -> Message:
+        found = self.inbound.pop(request.sip_trunk_id, None) or self.outbound.pop(request.sip_trunk_id, None)
+        if found is None:
+            raise Refusal("not_found", "object cannot be found", 404)
+        return SIPTrunkInfo()
+
+    def delete_rule(self, request: DeleteSIPDispatchRuleRequest) -> Message:
+        if self.rules.pop(request.sip_dispatch_rule_id, None) is None:
+            raise Refusal("not_found", "object cannot be found", 404)
+        return SIPDispatchRuleInfo()
+
     def list_rules(self, _: ListSIPDispatchRuleRequest) -> Message:
         return ListSIPDispatchRuleResponse(items=self.rules.values())
 
@@ -189,6 +210,9 @@ class FakeLiveKit:
             "UpdateSIPInboundTrunk": (self.update_inbound, UpdateSIPInboundTrunkRequest),
             "ListSIPOutboundTrunk": (self.list_outbound, ListSIPOutboundTrunkRequest),
             "CreateSIPOutboundTrunk": (self.create_outbound, CreateSIPOutboundTrunkRequest),
+            "UpdateSIPOutboundTrunk": (self.update_outbound, UpdateSIPOutboundTrunkRequest),
+            "DeleteSIPTrunk": (self.delete_trunk, DeleteSIPTrunkRequest),
+            "DeleteSIPDispatchRule": (self.delete_rule, DeleteSIPDispatchRuleRequest),
             "ListSIPDispatchRule": (self.list_rules, ListSIPDispatchRuleRequest),
             "CreateSIPDispatchRule": (self.create_rule, api.CreateSIPDispatchRuleRequest),
             "UpdateSIPDispatchRule": (self.update_rule, UpdateSIPDispatchRuleRequest),

@@ -1,129 +1,27 @@
-"""Trunk and rule files: what is wrong in them is said with line and fix; what is right is applied and stays applied."""
+"""What the files say is compared with what LiveKit has, applied, pruned, and stays applied."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from livekit import api
-from livekit.protocol.sip import SIPOutboundTrunkInfo
+from livekit.protocol.sip import SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 from sip.routes import RouteError, find_route
-from sip.trunks import Plan, TrunkFileError, apply, keep_applied, load_files, with_overrides
+from sip.trunks import Plan, PlanConflict, apply, changes, keep_applied, load_files, stored, with_overrides
 from tests.fake_livekit import FakeLiveKit, Refusal, fake_api
 
 ROOT = Path(__file__).parents[1]
-OURS = (ROOT / "sip-trunk.json", sorted((ROOT / "deploy" / "sip").glob("dispatch-rule*.json")))
-
-TRUNK = '{"trunk": {"name": "in", "numbers": ["+12025550100"]}}'
-RULE = """{"dispatch_rule": {
-  "name": "bot",
-  "trunk_ids": ["in"],
-  "rule": {"dispatch_rule_callee": {"room_prefix": "call-", "randomize": true}}
-}}"""
-
-
-def load(tmp_path: Path, trunk: str = TRUNK, rule: str = RULE) -> Plan:
-    (tmp_path / "trunk.json").write_text(trunk)
-    (tmp_path / "rule.json").write_text(rule)
-    return load_files(tmp_path / "trunk.json", [tmp_path / "rule.json"])
-
-
-def test_our_own_files_are_right() -> None:
-    plan = load_files(*OURS)
-    assert plan.inbound[0].numbers[0] == "+12025550100"
-    flows = [json.loads(rule.room_config.agents[0].metadata)["flow"] for rule in plan.rules]
-    assert sorted(flows) == ["b2b-software", "home-services"]
-    assert all(rule.rule.dispatch_rule_callee.randomize for rule in plan.rules)
-
-
-def test_camel_case_and_durations_are_read() -> None:
-    plan = load_files(*OURS)
-    assert plan.inbound[0].ringing_timeout.seconds == 20
-
-
-def test_camel_case_means_the_same(tmp_path: Path) -> None:
-    camel = RULE.replace("dispatch_rule", "dispatchRule").replace("dispatchRule_callee", "dispatchRuleCallee")
-    camel = camel.replace("trunk_ids", "trunkIds").replace("room_prefix", "roomPrefix")
-    assert load(tmp_path, rule=camel) == load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "wrong", "fix"),
-    [
-        ('{"trunk": {\n"name": "in",\n"numbers": [}}', 3, "not JSON", "correct it"),
-        ('{"trunk": {\n\t"name": "in",\n\t"number": ["+1"]}}', 3, '"number" is not a field', 'did you mean "numbers"'),
-        ('{"trunk": {"name": "in",\n"zzzzz": 1}}', 2, '"zzzzz" is not a field', "known are sip_trunk_id, name"),
-        ('{"trunk": {"name": "in",\n"numbers": "+12025550100"}}', 2, "must be a list", 'write ["+12025550100"]'),
-        (
-            '{"trunk": {"name": "in", "numbers": ["+1"],\n"include_headers": "ALL"}}',
-            2,
-            'cannot be "ALL"',
-            "SIP_ALL_HEADERS",
-        ),
-        ('{"trunk": {"name": "in",\n"media": 3}}', 2, '"media" must be an object', "braces"),
-        ('{"trunk": {"name": "in",\n"headers": []}}', 2, '"headers" must be an object', "{"),
-        ('{"trunk": {"name": "in", "ringing_timeout": "soon"}}', 1, "ringing_timeout", "sip-trunk.json"),
-        ('{"trunk": {"name": "in"}}', 1, "anyone", "allowed_addresses"),
-        ('{"trunk": {"numbers": ["+12025550100"]}}', 1, 'no "name"', "give it one"),
-        ('{"name": "in", "numbers": ["+12025550100"]}', 1, 'no "trunk"', '{"trunk": {'),
-        ("[]", 1, 'no "trunk"', "put everything"),
-    ],
-)
-def test_what_is_wrong_in_a_trunk_file_is_said(tmp_path: Path, text: str, line: int, wrong: str, fix: str) -> None:
-    with pytest.raises(TrunkFileError) as caught:
-        load(tmp_path, trunk=text)
-    assert (caught.value.path.name, caught.value.line) == ("trunk.json", line)
-    assert wrong in caught.value.wrong
-    assert fix in caught.value.fix
-    assert f"trunk.json:{line}: " in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "line", "wrong"),
-    [
-        ('"trunk_ids": ["in"],', "", 1, 'no "trunk_ids"'),
-        ('["in"]', '["in",\n "out"]', 4, 'no trunk called "out"'),
-        (
-            '"rule": {"dispatch_rule_callee"',
-            '"rule": {"dispatch_rule_calee"',
-            4,
-            '"dispatch_rule_calee" is not a field',
-        ),
-        ('"rule": {"dispatch_rule_callee": {"room_prefix": "call-", "randomize": true}}', '"metadata": ""', 1, "no"),
-        ('"name": "bot",', "", 1, 'no "name"'),
-    ],
-)
-def test_what_is_wrong_in_a_rule_file_is_said(tmp_path: Path, old: str, new: str, line: int, wrong: str) -> None:
-    assert old in RULE
-    with pytest.raises(TrunkFileError) as caught:
-        load(tmp_path, rule=RULE.replace(old, new))
-    assert (caught.value.path.name, caught.value.line) == ("rule.json", line)
-    assert wrong in caught.value.wrong
-
-
-def test_missing_files_twin_names_and_bad_addresses_are_said(tmp_path: Path) -> None:
-    load(tmp_path)
-    trunk, rule, out = tmp_path / "trunk.json", tmp_path / "rule.json", tmp_path / "out.json"
-    with pytest.raises(TrunkFileError, match="cannot be read"):
-        load_files(tmp_path / "nowhere.json", [])
-    with pytest.raises(TrunkFileError, match="two rules"):
-        load_files(trunk, [rule, rule])
-    out.write_text('{"trunk": {"name": "out",\n"address": "sip:example.invalid"}}')
-    with pytest.raises(TrunkFileError, match=r"out\.json:2: .*without \"sip:\""):
-        load_files(trunk, [], [out])
-    out.write_bytes(b"\xff\xfe")
-    with pytest.raises(TrunkFileError, match="UTF-8"):
-        load_files(out, [])
+OURS = [ROOT / "sip-trunk.json", *sorted((ROOT / "deploy" / "sip").glob("dispatch-rule*.json"))]
 
 
 async def test_applying_creates_then_finds_everything_as_it_should_be() -> None:
     fake = FakeLiveKit()
-    plan = load_files(*OURS)
+    plan = load_files(OURS)
     async with fake_api(fake) as lk:
         first = await apply(lk, plan)
         assert first.created == ("leadline-in", "leadline-home-services", "leadline-b2b-software")
@@ -136,7 +34,7 @@ async def test_applying_creates_then_finds_everything_as_it_should_be() -> None:
 
 async def test_applying_mends_what_differs_and_leaves_strangers_alone() -> None:
     fake = FakeLiveKit()
-    plan = load_files(*OURS)
+    plan = load_files(OURS)
     async with fake_api(fake) as lk:
         await lk.sip.create_outbound_trunk(
             api.CreateSIPOutboundTrunkRequest(trunk=SIPOutboundTrunkInfo(name="carrier", address="sip.example.invalid"))
@@ -149,13 +47,64 @@ async def test_applying_mends_what_differs_and_leaves_strangers_alone() -> None:
         assert len(fake.outbound) == 1
 
 
-async def test_outbound_trunks_are_applied_too(tmp_path: Path) -> None:
+CARRIER = SIPOutboundTrunkInfo(name="carrier", address="sip.example.invalid", numbers=["+12025550100"])
+
+
+async def test_outbound_trunks_are_applied_too() -> None:
     fake = FakeLiveKit()
-    load(tmp_path)
-    (tmp_path / "out.json").write_text('{"trunk": {"name": "carrier", "address": "sip.example.invalid"}}')
     async with fake_api(fake) as lk:
-        done = await apply(lk, load_files(tmp_path / "trunk.json", [], [tmp_path / "out.json"]))
-    assert done.created == ("in", "carrier")
+        done = await apply(lk, Plan(load_files(OURS).inbound, (CARRIER,)))
+        assert done.created == ("leadline-in", "carrier")
+        secret = SIPOutboundTrunkInfo(name="carrier", address="sip.example.invalid:5080", numbers=["+12025550100"])
+        secret.auth_username, secret.auth_password = "u", "hunter2"
+        (change,) = changes(Plan(outbound=(secret,)), await stored(lk))
+        assert (change.action, change.fields) == (
+            "update",
+            (
+                ("address", "sip.example.invalid", "sip.example.invalid:5080"),
+                ("auth_password", "", "(secret)"),
+                ("auth_username", "", "u"),
+            ),
+        )
+        assert (await apply(lk, Plan(outbound=(secret,)))).updated == ("carrier",)
+
+
+async def test_pruning_deletes_what_no_file_names_and_makes_room_first() -> None:
+    """A trunk that is called otherwise now keeps its number: the old one has to go before the new one comes."""
+    fake, plan = FakeLiveKit(), load_files(OURS)
+    async with fake_api(fake) as lk:
+        await apply(lk, Plan(plan.inbound, (CARRIER,), plan.rules))
+        renamed = SIPInboundTrunkInfo()
+        renamed.CopyFrom(plan.inbound[0])
+        renamed.name = "other"
+        wanted = Plan((renamed,))
+        with pytest.raises(
+            PlanConflict, match=r'"leadline-in" and "other" both take calls to the number \+12025550100.*--prune'
+        ):
+            changes(wanted, await stored(lk))
+        planned = changes(wanted, await stored(lk), prune=True)
+        assert [(change.action, change.name) for change in planned] == [
+            ("delete", "leadline-home-services"),
+            ("delete", "leadline-b2b-software"),
+            ("delete", "leadline-in"),
+            ("delete", "carrier"),
+            ("create", "other"),
+        ]
+        done = await apply(lk, wanted, prune=True)
+        assert (done.created, sorted(done.deleted)) == (
+            ("other",),
+            ["carrier", "leadline-b2b-software", "leadline-home-services", "leadline-in"],
+        )
+        assert not (await apply(lk, wanted, prune=True)).changed
+
+
+async def test_two_things_of_one_name_are_not_guessed_between() -> None:
+    fake = FakeLiveKit()
+    async with fake_api(fake) as lk:
+        for _ in range(2):
+            await lk.sip.create_outbound_trunk(api.CreateSIPOutboundTrunkRequest(trunk=CARRIER))
+        with pytest.raises(PlanConflict, match='two outbound things called "carrier"'):
+            await apply(lk, Plan(outbound=(CARRIER,)))
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -169,7 +118,7 @@ async def test_an_emptied_server_is_provisioned_again_and_an_outage_said_once(
 ) -> None:
     caplog.set_level(logging.INFO, "sip")
     fake = FakeLiveKit()
-    plan = load_files(*OURS)
+    plan = load_files(OURS)
     async with fake_api(fake) as lk:
         await apply(lk, plan)
         keeping = asyncio.create_task(keep_applied(lk, plan, every_s=0.001))
@@ -210,12 +159,12 @@ async def test_routes_by_address_or_by_name(wanted: str, address: str, loopback:
 async def test_one_stored_trunk_is_the_default_and_more_must_be_named() -> None:
     async with fake_api(_with_trunks("carrier=sip.example.invalid")) as lk:
         assert (await find_route(lk, "")).name == "carrier"
-    for stored, wanted, says in [
+    for trunks, wanted, says in [
         (("a=x", "b=y"), "", "stored: a, b"),
         ((), "", "stored: none"),
         (("a=x",), "c", "no outbound trunk called 'c'"),
     ]:
-        async with fake_api(_with_trunks(*stored)) as lk:
+        async with fake_api(_with_trunks(*trunks)) as lk:
             with pytest.raises(RouteError, match=says):
                 await find_route(lk, wanted)
 
