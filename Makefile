@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 ARGS ?=
+NAME ?= turns
 # uv is used where it is; where it is not, pip brings one into a directory of our own, looked at last.
 export PATH := $(PATH):$(CURDIR)/.uv/bin
 RUN = uv run --no-sync
@@ -32,8 +33,8 @@ fix: environment ## Mend what ruff can mend
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
 
-bench: environment server ## Measure the response times of calls; ARGS="--json FILE"
-	$(RUN) python -m bench turns $(ARGS)
+bench: environment server ## Measure calls at the phone: NAME=turns|bargein|greeting|capacity, ARGS="--json FILE"
+	$(RUN) python -m bench $(NAME) $(ARGS)
 
 doctor: environment ## Say what this machine lacks and how to get it
 	@$(RUN) leadline doctor

@@ -8,16 +8,18 @@ import json
 import sys
 from pathlib import Path
 
-from bench.turns import together, turns
 from cli.stack.problem import StackError
+
+NAMES = ("turns", "bargein", "greeting", "capacity", "slots")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks at the phone's RTP.")
-    parser.add_argument("name", choices=("turns", "together", "slots"))
+    parser.add_argument("name", choices=NAMES)
     parser.add_argument("--edge", choices=("gateway", "external"), default="gateway")
-    parser.add_argument("--n", type=int, default=100, help="turns, or calls for `slots`")
-    parser.add_argument("--calls", type=int, help="calls at once (turns: 1, together: 8, slots: 3)")
+    parser.add_argument("--n", type=int, default=100, help="turns, interruptions or calls")
+    parser.add_argument("--calls", type=int, help="calls at once (capacity: 8, slots: 3, others: 1)")
+    parser.add_argument("--plain", type=int, default=0, help="turns: so many of a plain LiveKit agent in the same run")
     parser.add_argument("--first", type=int, default=0, help="slots: number of the first caller")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
@@ -39,9 +41,21 @@ def main() -> int:
 async def _run(given: argparse.Namespace) -> dict[str, object]:
     match given.name:
         case "turns":
-            return await turns(given.edge, given.n, given.calls or 1)
-        case "together":
-            return await together(given.edge, given.calls or 8)
+            from bench.turns import turns
+
+            return await turns(given.edge, given.n, given.calls or 1, given.plain)
+        case "bargein":
+            from bench.bargein import bargein
+
+            return await bargein(given.edge, given.n)
+        case "greeting":
+            from bench.greeting import greeting
+
+            return await greeting(given.edge, given.n, given.calls or 1)
+        case "capacity":
+            from bench.capacity import capacity
+
+            return await capacity(given.edge, given.calls or 8)
         case _:
             from bench.slots import slots
 

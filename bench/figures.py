@@ -36,6 +36,11 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), "livekit-server": "1.13.5"} | {p: version(p) for p in _PACKAGES}
 
 
+def conditions() -> dict[str, object]:
+    """Machine and versions, for the end of a report."""
+    return {"machine": machine(), "versions": versions()}
+
+
 def _cpu() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []

@@ -32,6 +32,7 @@ class Scripted:
     greeting_ms: float | None = None
     response_ms: list[tuple[str, float]] = field(default_factory=list)
     missed: int = 0
+    talked_over: int = 0  #: the bot began, or had not ended, while the caller spoke: no response time then
     lost: int = 0
     answered: bool = False
     error: str = ""
@@ -54,8 +55,11 @@ async def hold(call: PhoneCall, spoken: dict[str, Pcm]) -> Scripted:
                 break
             said = await call.media.say(spoken[text])
             try:
-                heard = await call.media.wait_speech(said.end, timeout=_LIMIT_S)
-                found.response_ms.append((text, (heard - said.end) * 1e3))
+                heard = await call.media.wait_speech(said.start, timeout=said.end - said.start + _LIMIT_S)
+                if heard > said.end:
+                    found.response_ms.append((text, (heard - said.end) * 1e3))
+                else:
+                    found.talked_over += 1
             except TimeoutError:
                 found.missed += 1
     except TimeoutError as late:

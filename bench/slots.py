@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from bench.edge import BOT_NUMBER, Edge, edge
+from bench.edge import BOT_NUMBER, Edge, edge, route, worker
 from bench.figures import machine, versions
 from bot.caller import Heard, Persona, SimulatedCaller
 from bot.speech.local import RECOGNISER, VOICE
@@ -79,7 +79,12 @@ class Score:
 async def slots(edge_name: str, calls: int = 40, at_once: int = 3, first: int = 0) -> dict[str, object]:
     """Hold `calls` conversations and compare every answer kept with what the caller meant."""
     gate = asyncio.Semaphore(at_once)
-    async with edge(edge_name) as where, Phone(user="+12025550142") as phone:
+    async with (
+        edge(edge_name) as where,
+        worker(where, calls_max=at_once + 1, idle_processes=at_once),
+        Phone(user="+12025550142") as phone,
+    ):
+        await route(where, BOT_NUMBER, "leadline", '{"flow": "b2b-software"}')
 
         async def one(i: int) -> Score:
             async with gate:
