@@ -25,6 +25,7 @@ from bot.keys import Keys
 from bot.mind import Mind, NoMind
 from bot.mind_turn import Thinking
 from bot.mouth import Mouth
+from bot.recorder import Recorder
 from bot.waterfall import Waterfall
 from flows.engine import step
 from flows.flow import Flow
@@ -75,6 +76,7 @@ class Body:
     history: History
     now: Callable[[], float] = time.time  #: Unix seconds
     mind: Mind = field(default_factory=NoMind)
+    recorder: Recorder = field(default_factory=Recorder)
 
 
 @dataclass(slots=True)
@@ -291,8 +293,16 @@ class Conversation:
         if self.state.answers is not before:
             self._body.history.answers(self.state.answers)
         self._body.history.moved(self._flow, self.state)
-        if effects:
-            self._replace(effects, reply and reply.then("understood", began).then("worded", self._body.now()))
+        if rest := self._record(effects):
+            self._replace(rest, reply and reply.then("understood", began).then("worded", self._body.now()))
+
+    def _record(self, effects: Sequence[Effect]) -> Sequence[Effect]:
+        """Switch the recording at once, whatever is being said; returns what else there is to do."""
+        for effect in effects:
+            if isinstance(effect, Record):
+                self._body.recorder.switch(effect.on, keep=effect.keep)
+                self._body.inbox.put(Reported(Done(self._body.now(), effect.id)))
+        return [effect for effect in effects if not isinstance(effect, Record)]
 
     def _replace(self, effects: Sequence[Effect], reply: Waterfall | None) -> None:
         """Hand new effects to the worker and stop saying what is stale."""
@@ -335,8 +345,10 @@ class Conversation:
             case OptOut(id=id_):
                 await self._body.history.opt_out(effect, self._body.now())
                 self._body.inbox.put(Reported(Done(self._body.now(), id_)))
-            case Transfer() | Lookup() | Callback() | Record() | Press():
+            case Transfer() | Lookup() | Callback() | Press():
                 self._body.inbox.put(Reported(await self._body.hands.do(effect)))
+            case Record():
+                self._record([effect])
 
     async def _speak(self, batch: Batch, effect: Say | Listen) -> None:
         if isinstance(effect, Listen):

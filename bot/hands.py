@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import assert_never
 
-from flows.model import Callback, Done, Event, Found, Lookup, Press, Record, Transfer, TransferDone, TransferFailed
+from flows.model import Callback, Done, Event, Found, Lookup, Press, Transfer, TransferDone, TransferFailed
 
 #: Puts the caller through to a number; raises TransferRefused.
 PutThrough = Callable[[str], Awaitable[None]]
@@ -22,7 +22,7 @@ class Hands:
     def __init__(self, put_through: PutThrough) -> None:
         self._put_through = put_through
 
-    async def do(self, effect: Transfer | Lookup | Callback | Record | Press) -> Event:
+    async def do(self, effect: Transfer | Lookup | Callback | Press) -> Event:
         """Carry the effect out and say how it went."""
         match effect:
             case Transfer(id=id_, to=to):
@@ -33,8 +33,8 @@ class Hands:
                 return TransferDone(time.time(), id_)
             case Lookup(id=id_, tool=tool):
                 return Found(time.time(), id_, error=f"no tool called {tool!r} is configured")
-            case Callback(id=id_) | Record(id=id_) | Press(id=id_):
-                # A callback is kept in the record, a recording is not made yet: both need no act of ours.
+            case Callback(id=id_) | Press(id=id_):
+                # A callback is kept in the record: it needs no act of ours.
                 return Done(time.time(), id_)
             case _:
                 assert_never(effect)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from bot.board import Board
@@ -15,11 +14,10 @@ from flows.flow import Flow
 from flows.model import Answer, Direction, OptOut, Say
 from flows.readback import show_value
 from flows.state import State
-from store.calls import NewCall, Turn, suppression_key
+from store.calls import Calls, NewCall, Part, Turn, suppression_key
 from store.events import Events
 from store.writer import Writer
-from store.writes import AddTurn, Answered, Begin, Finish, KeepFlow, PutAnswers
-from store.writes import OptOut as StoreOptOut
+from store.writes import Write, write
 
 log = logging.getLogger("leadline.history")
 
@@ -40,17 +38,17 @@ class History:
         self._turns = 0
         self._answers: Mapping[str, Answer] = {}
         self._board = Board()
-        self._finish: Finish | None = None
+        self._finish: Write | None = None
 
     def begun(self, flow_body: str) -> None:
         """The caller's leg is there."""
-        self._writer.put(KeepFlow(self.call.flow_hash, self.call.flow, flow_body))
-        self._writer.put(Begin(self.call))
+        self._writer.put(write(Calls.keep_flow, self.call.flow_hash, self.call.flow, flow_body))
+        self._writer.put(write(Calls.begin, self.call))
         self._events.publish(self.call.id, "begun", direction=self.call.direction.value, flow=self.call.flow)
 
     def answered(self, at: float) -> None:
         """The call is up."""
-        self._writer.put(Answered(self.call.id, at, self._sip_call_id))
+        self._writer.put(write(Calls.answered, self.call.id, at, self._sip_call_id))
         self._events.publish(self.call.id, "answered", at=at)
 
     def away(self, at: float) -> None:
@@ -123,7 +121,7 @@ class History:
         self._answers = dict(answers)
         if not fresh:
             return
-        self._writer.put(PutAnswers(self.call.id, fresh))
+        self._writer.put(write(Calls.put_answers, self.call.id, fresh))
         for answer in fresh:
             self._events.publish(
                 self.call.id,
@@ -144,21 +142,31 @@ class History:
         if not number:
             log.warning("an opt-out came from a caller without a number: nothing to suppress")
             return
-        await self._writer.opt_out(StoreOptOut(number, effect.scope, at, "call", self.call.id, effect.id))
+        told = write(Calls.opt_out, number, effect.scope, at, "call", self.call.id, effect.id)
+        await self._writer.opt_out(told)
         self._events.publish(self.call.id, "opt_out", at=at, scope=effect.scope)
 
     def finished(self, record: dict[str, object], disposition: str, score: int, at: float) -> None:
         """The call is over; this is its result."""
-        self._finish = Finish(self.call.id, disposition, score, record, at)
+        self._finish = write(Calls.finish, self.call.id, disposition, score, record, at)
         self._writer.put(self._finish)
         self._events.publish(self.call.id, "ended", at=at, disposition=disposition, score=score)
 
     def retold(self, summary: str) -> None:
         """A better summary has come after the call: the result is kept again with it."""
         assert self._finish is not None, "the call is over"
-        self._finish = replace(self._finish, record={**self._finish.record, "summary": summary})
+        arguments = dict(self._finish.arguments)
+        record = arguments["record"]
+        assert isinstance(record, Mapping), "as `finished` was told"
+        arguments["record"] = {**record, "summary": summary}
+        self._finish = Write(self._finish.kind, arguments)
         self._writer.put(self._finish)
         self._events.publish(self.call.id, "retold", **{"pii.summary": summary})
+
+    def recorded(self, part: Part) -> None:
+        """A part of the recording has begun, or has ended."""
+        self._writer.put(write(Calls.put_recording, self.call.id, part))
+        self._events.publish(self.call.id, "recording", on=not part.ended, part=part.number, ended=part.ended)
 
     async def flush(self) -> None:
         """Wait until every row is in the database or in the journal on disk."""
@@ -188,7 +196,7 @@ class History:
             timing=timing or {},
         )
         self._turns += 1
-        self._writer.put(AddTurn(self.call.id, turn))
+        self._writer.put(write(Calls.add_turn, self.call.id, turn))
 
 
 def _response_ms(at: float, reply: Waterfall | None) -> int | None:

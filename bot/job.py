@@ -30,18 +30,24 @@ from bot.mind import open_mind
 from bot.mind_turn import Foresight
 from bot.mouth import Mouth
 from bot.order import BadOrder, Order, direction_of
+from bot.recorder import RecordedSpeaker, Recorder
 from bot.senses import open_senses
 from bot.settings import BotSettings
+from bot.speech.audio import Pcm
 from bot.studio import Studio, sentences
+from campaigns.numbers import classify
+from campaigns.recording_law import rule
 from flows.engine import begin, record, step
 from flows.flow import Flow
 from flows.model import Answered, Direction, Say
 from flows.patience import patience
+from flows.recording import LAW
 from flows.schema import FlowError, parse_flow
 from flows.state import State
-from store.calls import Calls, NewCall, UnknownCall
+from store.calls import Calls, NewCall, Part, UnknownCall
 from store.database import open_calls
 from store.flowfiles import load_flow
+from store.recordings import folder_of
 from store.redis_events import RedisEvents
 from store.settings import StoreSettings
 from store.writer import Writer, journal_path
@@ -63,6 +69,7 @@ class Parts:
     mouth: Mouth
     studio: Studio
     foresight: Foresight
+    recorder: Recorder
 
 
 async def take_call(ctx: JobContext) -> None:
@@ -96,7 +103,25 @@ async def _take(ctx: JobContext, settings: BotSettings) -> None:
             async with writer_of(call.id) as writer:
                 sip_id = arrived.attributes.get("sip.callID", "")
                 history = History(call, writer, events, sip_call_id=sip_id, region=flow.locale.region)
-                await _converse(ctx, parts, flow, history, arrived, settings)
+                async with _recording(parts.recorder, history):
+                    await _converse(ctx, parts, flow, history, arrived, settings)
+
+
+@asynccontextmanager
+async def _recording(recorder: Recorder, history: History) -> AsyncIterator[None]:
+    """Give the recorder a place and someone to tell; on leaving the file is whole and its row is written."""
+    call, loop = history.call, asyncio.get_running_loop()
+
+    def noted(part: Part) -> None:
+        loop.call_soon_threadsafe(history.recorded, part)
+
+    recorder.keep_in(folder_of(StoreSettings().recordings_dir, call.id, call.created_at), noted)
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(recorder.close)
+        await asyncio.sleep(0)  # what the recorder's thread told last is with the writer now
+        await history.flush()
 
 
 async def _converse(
@@ -110,12 +135,17 @@ async def _converse(
         call_id=call.id,
         direction=call.direction,
         at=arrived.at,
-        facts={"caller": call.caller, "callee": call.callee},
+        facts={
+            "caller": call.caller,
+            "callee": call.callee,
+            LAW: rule(_e164(call.caller, flow), _e164(call.callee, flow), call.lead),
+        },
         lead=call.lead,
     )
     async with open_mind(settings.llm, settings.llm_base_url, history.asked_model) as mind:
         await _prepare_greeting(parts.studio, flow, state)
-        body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history, mind=mind)
+        body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
+        body.mind, body.recorder = mind, parts.recorder
         conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
         parts.foresight.think, parts.foresight.watch = conversation.foresee, history.hearing
         try:
@@ -124,6 +154,7 @@ async def _converse(
             log.exception("the conversation broke")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(parts.mouth.say(_APOLOGY), 8)
+        parts.recorder.switch(False)
         if call.direction is Direction.OUTBOUND and not conversation.answered:
             return  # nobody was reached: how the network answered is the dialer's to record
         await _finish(ctx, parts, flow, conversation.state, history)
@@ -211,6 +242,11 @@ async def _flow(calls: Calls, known: NewCall | None, order: Order) -> Flow:
     return parse_flow(body, known.flow) if body is not None else load_flow(known.flow)
 
 
+def _e164(number: str, flow: Flow) -> str:
+    """A carrier may send the national form."""
+    return classify(number, flow.locale.region).e164 if number else ""
+
+
 async def _put_through(to: str) -> None:
     raise TransferRefused("no transfer destination is configured" if not to else "transfers are not enabled here")
 
@@ -223,9 +259,16 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         foresight = Foresight(patience)
         ear = Ear(inbox, senses.recogniser, senses.activity, listening, foresight)
         studio = Studio(senses.voice, preload.CACHE, rendering)
-        inbox.attach(ear.push)
+        recorder = Recorder()
+
+        def hear(pcm: Pcm, at: float) -> None:
+            recorder.caller(pcm, at)
+            ear.push(pcm, at)
+
+        inbox.attach(hear)
+        mouth = Mouth(RecordedSpeaker(line.speaker, recorder), studio)
         try:
-            yield Parts(inbox, line, ear, Mouth(line.speaker, studio), studio, foresight)
+            yield Parts(inbox, line, ear, mouth, studio, foresight, recorder)
         finally:
             await line.close()
 

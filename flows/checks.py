@@ -53,6 +53,7 @@ def check(flow: Flow, located: Located) -> None:
         if rule.action == "callback" and flow.closing.callback is None:
             raise located.error(("rules", at, "do"), "no callback is described", "Add a 'callback:' block with 'ask'.")
     _check_transfer(flow, located)
+    _check_recording(flow, located)
     _check_path(flow, located)
 
 
@@ -73,6 +74,33 @@ def _check_transfer(flow: Flow, located: Located) -> None:
                 f"the line {key!r} is missing, and callers are put through",
                 f"Add '{key}: …' under 'words'.",
             )
+
+
+def _check_recording(flow: Flow, located: Located) -> None:
+    """Whoever is recorded is told before, and the slot that asks for it can be answered with no."""
+    recording = flow.opening.recording
+    _check_template(flow, recording.objected, (), located, ("recording", "objected"))
+    if recording.start == "off":
+        return
+    if "record" not in flow.opening.disclose.lower():
+        raise located.error(
+            ("recording", "start"),
+            "the caller is not told that the call may be recorded",
+            "Say so in 'disclose', or use 'start: off'.",
+        )
+    slot = flow.slot(recording.consent) if recording.consent else None
+    if recording.consent and (slot is None or slot.type is not SlotType.YES_NO):
+        raise located.error(
+            ("recording", "consent"),
+            f"there is no yes/no slot {recording.consent!r}",
+            "Name a slot of type yes_no that asks for consent, or remove the key.",
+        )
+    if slot is not None and slot.policy.prefill:
+        raise located.error(
+            ("recording", "consent"),
+            "consent to a recording cannot be prefilled",
+            f"Remove 'prefill' of {slot.name!r}.",
+        )
 
 
 def _check_names(flow: Flow, located: Located) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from flows import closing, handover
+from flows import closing, handover, recording
 from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
 from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silence
 from flows.flow import CALLBACK, Flow
@@ -95,6 +95,7 @@ def step(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, .
             _left(turn, event)
         case _:
             assert_never(event)
+    recording.follow(turn)
     return turn.done()
 
 
@@ -113,6 +114,9 @@ def _heard(turn: Turn, event: Heard) -> None:
     wish = intent(text) if text else NO_INTENT
     if wish.name == "opt_out":
         closing.opt_out(turn)
+        return
+    if recording.objects(turn, text):
+        recording.take_objection(turn, text)
         return
     if turn.focus.stage not in _ASKING or _too_long(turn):
         return
@@ -221,6 +225,7 @@ def _command(turn: Turn, digits: str, outbound: bool) -> str:
 def _resumed(turn: Turn) -> None:
     """Another process goes on: what was being said is void, one short sentence, then the open question."""
     turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
+    recording.resumed(turn)
     stage = turn.focus.stage
     if stage in _ASKING and not _too_long(turn):
         turn.add_line("resumed")

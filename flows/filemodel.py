@@ -129,6 +129,14 @@ class LookupFile(Block):
     args: dict[Name, Text] = {}
 
 
+class RecordingFile(Block):
+    """Whether the call's sound is kept, and the slot that asks for consent."""
+
+    start: Literal["off", "after_disclosure"] = "off"
+    consent: str = ""
+    objected: Text = "Okay. This call is not recorded."
+
+
 class GreetingFile(Block):
     """The first words, by who called."""
 
@@ -160,6 +168,7 @@ class FlowFile(Block):
     voicemail: Text = ""
     screening: Text
     lookups: tuple[LookupFile, ...] = ()
+    recording: RecordingFile = RecordingFile()
     slots: Annotated[tuple[SlotFile, ...], Field(min_length=1, max_length=30)]
     rules: tuple[RuleFile, ...] = ()
     callback: AskFile | None = None

@@ -128,6 +128,15 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """Whether the call's sound is kept, and who must agree (`flows/recording.py`)."""
+
+    start: Literal["off", "after_disclosure"] = "off"
+    consent: str = ""  #: the yes/no slot that asks for it; "" asks nobody: then a notice must be enough
+    objected: str = ""  #: said to a caller who does not want to be recorded
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """The first words of a call. The disclosure cannot be interrupted."""
 
@@ -137,6 +146,7 @@ class Opening:
     voicemail: str  #: the message left on a machine; "" leaves none
     screening: str  #: the one line for a call screener
     lookups: tuple[ToolCall, ...]
+    recording: Recording
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,10 +334,11 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Switch the recording on or off."""
+    """Switch the recording on or off. Off without `keep`: what was recorded of the call is deleted."""
 
     id: str
     on: bool
+    keep: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ crash or replayed from a journal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -88,6 +88,16 @@ class Turn:
     timing: Mapping[str, int] = field(default_factory=dict)  #: of a reply: ms after the caller's last sound, by step
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A recording, or its beginning. `seconds` None: it still runs, or its process died; the file knows its length."""
+
+    number: int
+    began_at: float  #: when its first sample was heard
+    seconds: float | None = None
+    ended: Literal["", "whole", "cut short", "deleted"] = ""
+
+
 class Calls(Protocol):
     """Calls, their turns and answers, the flows that ran, and who must not be called."""
 
@@ -103,7 +113,7 @@ class Calls(Protocol):
         """Append to the transcript; a turn with the same `n` stays as it is. Raises UnknownCall."""
         ...
 
-    async def put_answers(self, call_id: str, answers: Iterable[Answer]) -> None:
+    async def put_answers(self, call_id: str, answers: tuple[Answer, ...]) -> None:
         """Keep each answer, in place of an earlier one for its slot. Raises UnknownCall."""
         ...
 
@@ -128,6 +138,10 @@ class Calls(Protocol):
         """
         ...
 
+    async def put_recording(self, call_id: str, part: Part) -> None:
+        """Keep what is known of a recording's part, in place of what was known before. Raises UnknownCall."""
+        ...
+
     async def get(self, call_id: str) -> Call:
         """One call. Raises UnknownCall."""
         ...
@@ -146,6 +160,10 @@ class Calls(Protocol):
 
     async def answers(self, call_id: str) -> tuple[Answer, ...]:
         """The answers, in the order in which they were given; empty for an unknown call."""
+        ...
+
+    async def recordings(self, call_id: str) -> tuple[Part, ...]:
+        """The recording's parts in order; empty for an unknown call, and for one that was not recorded."""
         ...
 
     async def keep_flow(self, flow_hash: str, name: str, body: str) -> None:

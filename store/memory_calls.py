@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flows.model import Answer
-from store.calls import UNREACHED, Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+from store.calls import UNREACHED, Call, NewCall, Part, SipLeg, Turn, UnknownCall, suppression_key
 from store.charges import CALL, Charge
 from store.happenings import Happening
 
@@ -18,6 +18,7 @@ class MemoryCalls:
         self._calls: dict[str, Call] = {}
         self._turns: dict[str, dict[int, Turn]] = {}
         self._answers: dict[str, dict[str, Answer]] = {}
+        self._recordings: dict[str, dict[int, Part]] = {}
         self._flows: dict[str, str] = {}
         self._suppressed: dict[tuple[str, str], str] = {}
         self._charges: dict[tuple[str, str], tuple[Charge, float | None]] = {}
@@ -28,6 +29,7 @@ class MemoryCalls:
             self._calls[call.id] = Call(call)
             self._turns[call.id] = {}
             self._answers[call.id] = {}
+            self._recordings[call.id] = {}
 
     async def answered(self, call_id: str, at: float, sip_call_id: str = "") -> None:
         call = await self.get(call_id)
@@ -41,7 +43,7 @@ class MemoryCalls:
         await self.get(call_id)
         self._turns[call_id].setdefault(turn.n, turn)
 
-    async def put_answers(self, call_id: str, answers: Iterable[Answer]) -> None:
+    async def put_answers(self, call_id: str, answers: tuple[Answer, ...]) -> None:
         await self.get(call_id)
         self._answers[call_id].update((answer.slot, answer) for answer in answers)
 
@@ -66,6 +68,10 @@ class MemoryCalls:
             call, disposition=disposition, score=score, record=dict(record), ended_at=ended_at
         )
 
+    async def put_recording(self, call_id: str, part: Part) -> None:
+        await self.get(call_id)
+        self._recordings[call_id][part.number] = part
+
     async def get(self, call_id: str) -> Call:
         if call_id not in self._calls:
             raise UnknownCall(call_id)
@@ -82,6 +88,9 @@ class MemoryCalls:
 
     async def answers(self, call_id: str) -> tuple[Answer, ...]:
         return tuple(sorted(self._answers.get(call_id, {}).values(), key=lambda answer: (answer.at, answer.slot)))
+
+    async def recordings(self, call_id: str) -> tuple[Part, ...]:
+        return tuple(part for _, part in sorted(self._recordings.get(call_id, {}).items()))
 
     async def keep_flow(self, flow_hash: str, name: str, body: str) -> None:
         self._flows.setdefault(flow_hash, body)

@@ -23,3 +23,5 @@ class StoreSettings(BaseSettings):
     redis_url: str = "redis://127.0.0.1:6379/0"
     #: One JSON-lines file per writer, only while the database cannot be written.
     journal_dir: Path = Field(default_factory=lambda: default_data_dir() / "journal")
+    #: Stereo WAV files of calls whose flow records them, one folder a call, 3.8 MB a minute.
+    recordings_dir: Path = Field(default_factory=lambda: default_data_dir() / "recordings")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from flows.model import Answer, Direction, Mode, Value
 from store import tables
-from store.calls import UNREACHED, Call, NewCall, SipLeg, Turn, UnknownCall, suppression_key
+from store.calls import UNREACHED, Call, NewCall, Part, SipLeg, Turn, UnknownCall, suppression_key
 from store.charges import CALL, Charge
 from store.happenings import Happening
 
@@ -64,14 +64,12 @@ class SqlCalls:
         }
         await self._write_of(call_id, self._insert(tables.turns).values(row).on_conflict_do_nothing())
 
-    async def put_answers(self, call_id: str, answers: Iterable[Answer]) -> None:
+    async def put_answers(self, call_id: str, answers: tuple[Answer, ...]) -> None:
         rows = [_answer_row(call_id, answer) for answer in answers]
         if not rows:
             await self.get(call_id)
             return
-        insert = self._insert(tables.answers).values(rows)
-        changed = {name: insert.excluded[name] for name in rows[0] if name not in ("call_id", "slot")}
-        await self._write_of(call_id, insert.on_conflict_do_update(index_elements=["call_id", "slot"], set_=changed))
+        await self._put(tables.answers, ("call_id", "slot"), rows)
 
     async def opt_out(self, number: str, scope: str, at: float, source: str, call_id: str, effect_id: str) -> None:
         row = {
@@ -110,6 +108,10 @@ class SqlCalls:
         if not changed:
             await self.get(call_id)
 
+    async def put_recording(self, call_id: str, part: Part) -> None:
+        row = {"call_id": call_id, **{name: getattr(part, name) for name in Part.__dataclass_fields__}}
+        await self._put(tables.recordings, ("call_id", "number"), [row])
+
     async def get(self, call_id: str) -> Call:
         found = await self._calls(sa.select(tables.calls).where(tables.calls.c.id == call_id))
         if not found:
@@ -132,6 +134,11 @@ class SqlCalls:
         table = tables.answers
         rows = await self._rows(sa.select(table).where(table.c.call_id == call_id).order_by(table.c.at, table.c.slot))
         return tuple(_answer(row) for row in rows)
+
+    async def recordings(self, call_id: str) -> tuple[Part, ...]:
+        table = tables.recordings
+        rows = await self._rows(sa.select(table).where(table.c.call_id == call_id).order_by(table.c.number))
+        return tuple(Part(**{name: row[name] for name in Part.__dataclass_fields__}) for row in rows)
 
     async def keep_flow(self, flow_hash: str, name: str, body: str) -> None:
         row = {"hash": flow_hash, "name": name, "body": body}
@@ -188,6 +195,12 @@ class SqlCalls:
     async def _write(self, statement: sa.Executable) -> None:
         async with self._engine.begin() as connection:
             await connection.execute(statement)
+
+    async def _put(self, table: sa.Table, key: tuple[str, str], rows: Sequence[dict[str, object]]) -> None:
+        """Write rows of one call in place of those with the same key."""
+        insert = self._insert(table).values(rows)
+        changed = {name: insert.excluded[name] for name in rows[0] if name not in key}
+        await self._write_of(str(rows[0]["call_id"]), insert.on_conflict_do_update(index_elements=key, set_=changed))
 
     async def _write_of(self, call_id: str, statement: sa.Executable) -> None:
         """Write a row that belongs to a call; the foreign key says when there is none."""

@@ -57,6 +57,17 @@ answers = sa.Table(
     sa.Column("at", sa.Double, nullable=False),
 )
 
+# The sound itself is a file: store/recordings.py says where.
+recordings = sa.Table(
+    "recordings",
+    metadata,
+    sa.Column("call_id", sa.ForeignKey("calls.id"), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("began_at", sa.Double, nullable=False),
+    sa.Column("seconds", sa.Double),
+    sa.Column("ended", sa.String, nullable=False, server_default=""),
+)
+
 flows = sa.Table(
     "flows",
     metadata,

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from store.calls import Calls, StoreError
 from store.journal import Journal, JournalFull
-from store.writes import OptOut, Write, carry_out
+from store.writes import Write, carry_out
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Writer:
         except asyncio.QueueFull:
             self._lose(write, "the queue is full")
 
-    async def opt_out(self, write: OptOut) -> Kept:
+    async def opt_out(self, write: Write) -> Kept:
         """Store an opt-out now, ahead of the queue; it is in the database or on disk when this returns."""
         if reason := await self._try(write, Patience((0.05, 0.2))):
             return await self._to_journal(write, reason)

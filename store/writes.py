@@ -1,130 +1,85 @@
-"""The writes of a call as data, so that they can wait in a queue, lie in a journal and be repeated."""
+"""The writes of a call as data, so that they can wait in a queue, lie in a journal and be repeated.
+
+A write is a method of `Calls` with its arguments: `write(Calls.add_turn, call_id, turn)` is checked like the call itself.
+"""
 
 from __future__ import annotations
 
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeAlias, assert_never
+from functools import cache
+from typing import Concatenate, Final, ParamSpec, get_type_hints
 
-from pydantic import Discriminator, TypeAdapter
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from flows.model import Answer
-from store.calls import Calls, NewCall, Turn
+from store.calls import Calls
 
+P = ParamSpec("P")
 
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """`Calls.begin`."""
-
-    call: NewCall
-    kind: Literal["begin"] = "begin"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """`Calls.answered`."""
-
-    call_id: str
-    at: float
-    sip_call_id: str = ""
-    kind: Literal["answered"] = "answered"
+#: The methods that may be repeated: each does nothing the second time.
+WRITES: Final = (
+    "begin",
+    "answered",
+    "add_turn",
+    "put_answers",
+    "sip_result",
+    "finish",
+    "keep_flow",
+    "opt_out",
+    "put_recording",
+)
 
 
 @dataclass(frozen=True, slots=True)
-class AddTurn:
-    """`Calls.add_turn`."""
+class Write:
+    """`kind` is the method's name, `arguments` are by parameter."""
 
-    call_id: str
-    turn: Turn
-    kind: Literal["add_turn"] = "add_turn"
-
-
-@dataclass(frozen=True, slots=True)
-class PutAnswers:
-    """`Calls.put_answers`."""
-
-    call_id: str
-    answers: tuple[Answer, ...]
-    kind: Literal["put_answers"] = "put_answers"
+    kind: str
+    arguments: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class SipResult:
-    """`Calls.sip_result`."""
-
-    call_id: str
-    status: int | None
-    phrase: str
-    kind: Literal["sip_result"] = "sip_result"
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """`Calls.finish`."""
-
-    call_id: str
-    disposition: str
-    score: int
-    record: dict[str, object]
-    ended_at: float
-    kind: Literal["finish"] = "finish"
-
-
-@dataclass(frozen=True, slots=True)
-class KeepFlow:
-    """`Calls.keep_flow`."""
-
-    flow_hash: str
-    name: str
-    body: str
-    kind: Literal["keep_flow"] = "keep_flow"
-
-
-@dataclass(frozen=True, slots=True)
-class OptOut:
-    """`Calls.opt_out`."""
-
-    number: str
-    scope: str
-    at: float
-    source: str
-    call_id: str
-    effect_id: str
-    kind: Literal["opt_out"] = "opt_out"
-
-
-Write: TypeAlias = Begin | Answered | AddTurn | PutAnswers | SipResult | Finish | KeepFlow | OptOut
-
-_JSON: TypeAdapter[Write] = TypeAdapter(Annotated[Write, Discriminator("kind")])
+def write(method: Callable[Concatenate[Calls, P], Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> Write:
+    """A write to be made later. Raises TypeError for arguments that the method does not take."""
+    kind = getattr(method, "__name__", "")
+    assert kind in WRITES, f"{kind} is no write"
+    bound = inspect.signature(method).bind(None, *args, **kwargs)
+    bound.apply_defaults()
+    return Write(kind, {name: value for name, value in bound.arguments.items() if name != "self"})
 
 
 def to_line(write: Write) -> bytes:
     """One line of JSON, with its newline."""
-    return _JSON.dump_json(write) + b"\n"
+    model = _model(write.kind).model_construct(None, **write.arguments)
+    data = model.model_dump(mode="json", warnings=False)
+    return json.dumps({"kind": write.kind, **data}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
 def from_line(line: bytes) -> Write:
     """The write that `to_line` wrote. Raises ValueError for a damaged line."""
-    return _JSON.validate_json(line)
+    data = json.loads(line)
+    if not isinstance(data, dict) or data.get("kind") not in WRITES:
+        raise ValueError("no write")
+    kind = str(data.pop("kind"))
+    try:
+        model = _model(kind).model_validate(data)
+    except ValidationError as wrong:
+        raise ValueError(f"a {kind} whose {wrong.errors()[0]['loc']} is damaged") from None
+    return Write(kind, {name: getattr(model, name) for name in type(model).model_fields})
 
 
 async def carry_out(write: Write, calls: Calls) -> None:
     """Do the write. Raises what the store raises."""
-    match write:
-        case Begin(call):
-            await calls.begin(call)
-        case Answered(call_id, at, sip_call_id):
-            await calls.answered(call_id, at, sip_call_id)
-        case AddTurn(call_id, turn):
-            await calls.add_turn(call_id, turn)
-        case PutAnswers(call_id, answers):
-            await calls.put_answers(call_id, answers)
-        case SipResult(call_id, status, phrase):
-            await calls.sip_result(call_id, status, phrase)
-        case Finish(call_id, disposition, score, record, ended_at):
-            await calls.finish(call_id, disposition, score, record, ended_at)
-        case KeepFlow(flow_hash, name, body):
-            await calls.keep_flow(flow_hash, name, body)
-        case OptOut(number, scope, at, source, call_id, effect_id):
-            await calls.opt_out(number, scope, at, source, call_id, effect_id)
-        case _:
-            assert_never(write)
+    await getattr(calls, write.kind)(**write.arguments)
+
+
+@cache
+def _model(kind: str) -> type[BaseModel]:
+    """The arguments of a method as a model of pydantic, made from its signature."""
+    method = getattr(Calls, kind)
+    hints = get_type_hints(method)
+    parameters = [p for p in inspect.signature(method).parameters.values() if p.name != "self"]
+    fields = {p.name: (hints[p.name], ... if p.default is p.empty else p.default) for p in parameters}
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+    return create_model(kind, __config__=config, **fields)  # type: ignore[call-overload,no-any-return]

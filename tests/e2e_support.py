@@ -24,7 +24,7 @@ from cli.stack.config import Endpoints, StackConfig
 from cli.stack.stack import Stack
 from sip.phone import Phone, PhoneCall
 from sip.trunks import apply, load_files
-from store.calls import Call, Turn
+from store.calls import Call, Part, Turn
 from store.database import open_calls
 from store.flowfiles import load_flow, read_flow
 from tests.waiting import eventually
@@ -80,7 +80,7 @@ def write_files(folder: Path, ringing_s: int = 20) -> Files:
 def _write_flow(file: Path, name: str, slot: dict[str, Any]) -> Path:
     """The shipped flow's words around a single question."""
     flow = yaml.load(read_flow("b2b-software")[0], yaml.BaseLoader)  # every scalar stays the text that it is
-    flow |= {"flow": name, "slots": [slot], "rules": [], "qualified_at": 1}
+    flow |= {"flow": name, "slots": [slot], "rules": [], "qualified_at": 1, "recording": {"start": "off"}}
     flow |= {"greeting": {"inbound": "Hello!", "outbound": "Hello!"}, "disclose": "This is an automated assistant."}
     file.write_text(yaml.safe_dump(flow, sort_keys=False))
     load_flow(file)  # a mistake here would show as a call that nobody takes
@@ -173,6 +173,20 @@ async def finished(at: Endpoints, caller: str, count: int = 1, limit_s: float = 
         )
     assert len(found) == count
     return found
+
+
+async def recorded(at: Endpoints, call: Call) -> Part:
+    """Wait until the call's only recording is whole."""
+    parts: list[Part] = []
+
+    async def whole() -> bool:
+        async with open_calls(at.database_url, migrated=True) as calls:
+            parts[:] = await calls.recordings(call.id)
+        return bool(parts) and parts[-1].ended == "whole"
+
+    await eventually(whole, RECORD_S)
+    (part,) = parts
+    return part
 
 
 async def turns(at: Endpoints, call: Call) -> list[Turn]:

@@ -55,7 +55,7 @@ async def _fill(url: str) -> None:
         )
         await calls.add_turn("aa11", Turn(3, "caller", "95", 1_790_000_009.0, mode="keypad"))
         await calls.put_answers(
-            "aa11", [Answer("company_size", (25, 25), "about twenty [five]", Mode.SPEECH, "implicit", 1, 0.9, 1.0)]
+            "aa11", (Answer("company_size", (25, 25), "about twenty [five]", Mode.SPEECH, "implicit", 1, 0.9, 1.0),)
         )
         await calls.finish("aa11", "qualified", 45, RECORD, 1_790_000_063.5)
         await calls.begin(

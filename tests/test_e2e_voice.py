@@ -20,6 +20,7 @@ from sip.ua.audio import RATE
 from store.calls import Call
 from store.events import LiveEvent
 from store.flowfiles import load_flow
+from store.recordings import folder_of, parts_in, read_part
 from store.redis_events import RedisEvents
 from tests.e2e_support import (
     B2B,
@@ -29,6 +30,7 @@ from tests.e2e_support import (
     bot_turn,
     calling,
     finished,
+    recorded,
     said,
     speech,
     turns,
@@ -96,8 +98,29 @@ async def test_a_lead_is_qualified_by_voice(site: Stack) -> None:
     assert "Thanks for calling" in (await said(site.at, row, "bot"))[0]
     answered = [turn for turn in await turns(site.at, row) if turn.response_ms is not None]
     assert len(answered) >= len(ANSWERS)
+    await both_sides_were_recorded(site, row)
     kinds = {event.kind for event in seen if event.call_id == row.id}
     assert {"begun", "answered", "speaking", "said", "heard", "answer", "ended"} <= kinds
+
+
+async def both_sides_were_recorded(stack: Stack, call: Call) -> None:
+    """Caller left, bot right, each heard in the recording when the transcript says that it spoke; nothing before."""
+    part = await recorded(stack.at, call)
+    (path,) = parts_in(folder_of(stack.at.run_dir / "recordings", call.id, call.begun.created_at))
+    sound = read_part(path)
+    both = np.frombuffer(sound.frames, np.int16).reshape(-1, 2).astype(np.float64)
+    assert call.ended_at is not None
+    assert sound.seconds == pytest.approx(call.ended_at - part.began_at, abs=1.5)
+    spoken = await turns(stack.at, call)
+    disclosure, later = spoken[0], [turn for turn in spoken[1:] if turn.mode == "speech"]
+    assert "may be recorded" in disclosure.text
+    assert part.began_at > disclosure.at + 3
+    for turn in later:
+        place = max(0, round((turn.at - part.began_at + 0.1) * sound.rate))
+        loud = np.sqrt((both[place : place + sound.rate // 2] ** 2).mean(axis=0))
+        mine, other = (loud[1], loud[0]) if turn.who == "bot" else (loud[0], loud[1])
+        assert mine > 300, (turn, loud)
+        assert other < mine / 4, (turn, loud)
 
 
 async def test_keys_alone_give_the_same_record_and_cut_prompts_short(site: Stack) -> None:

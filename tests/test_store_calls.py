@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model import Answer, Direction, Mode
-from store.calls import Calls, NewCall, SipLeg, StoreError, Turn, UnknownCall, suppression_key
+from store.calls import Calls, NewCall, Part, SipLeg, StoreError, Turn, UnknownCall, suppression_key
 from store.charges import Charge
 from store.database import DatabaseUnusable, migrate, open_calls, open_engine
 from store.happenings import Happening
@@ -102,10 +102,10 @@ async def test_an_answer_takes_its_slots_earlier_ones_place(calls: Calls) -> Non
     size = Answer("size", (20, 50), "twenty to fifty", Mode.SPEECH, at=103.0)
     budget = Answer("budget", (1000, None, "month"), "a thousand and up", Mode.SPEECH, "explicit", 2, 0.8, 110.0)
     person = Answer("person", {"name": "Ada Example", "company": None}, "Ada Example", Mode.PREFILL, at=99.0)
-    await calls.put_answers("c1", [size, budget, person])
+    await calls.put_answers("c1", (size, budget, person))
     corrected = Answer("size", "no, fifteen", "no, fifteen", Mode.SPEECH, "implicit", 2, 0.9, 120.0)
-    await calls.put_answers("c1", [corrected])
-    await calls.put_answers("c1", [])
+    await calls.put_answers("c1", (corrected,))
+    await calls.put_answers("c1", ())
     assert await calls.answers("c1") == (person, budget, corrected)
 
 
@@ -170,21 +170,33 @@ async def test_a_flow_is_kept_under_its_hash(calls: Calls) -> None:
     assert await calls.flow_body("h2") is None
 
 
-@pytest.mark.parametrize("write", ["answered", "add_turn", "put_answers", "put_nothing", "sip_result", "finish", "get"])
+@pytest.mark.parametrize(
+    "write", ["answered", "add_turn", "put_answers", "put_nothing", "put_recording", "sip_result", "finish", "get"]
+)
 async def test_an_unknown_call_is_an_error(calls: Calls, write: str) -> None:
     writes = {
         "answered": lambda: calls.answered("c9", 1.0),
         "add_turn": lambda: calls.add_turn("c9", Turn(0, "bot", "Hello.", 1.0)),
-        "put_answers": lambda: calls.put_answers("c9", [Answer("size", "5", "five", Mode.SPEECH)]),
-        "put_nothing": lambda: calls.put_answers("c9", []),
+        "put_answers": lambda: calls.put_answers("c9", (Answer("size", "5", "five", Mode.SPEECH),)),
+        "put_nothing": lambda: calls.put_answers("c9", ()),
         "sip_result": lambda: calls.sip_result("c9", 486, "Busy Here"),
         "finish": lambda: calls.finish("c9", "failed", 0, {}, 1.0),
+        "put_recording": lambda: calls.put_recording("c9", Part(1, 1.0)),
         "get": lambda: calls.get("c9"),
     }
     with pytest.raises(UnknownCall, match="c9"):
         await writes[write]()
     assert await calls.turns("c9") == ()
     assert await calls.answers("c9") == ()
+    assert await calls.recordings("c9") == ()
+
+
+async def test_a_recordings_parts_are_kept_as_they_were_told_last(calls: Calls) -> None:
+    await calls.begin(new_call())
+    await calls.put_recording("c1", Part(2, 200.0))
+    await calls.put_recording("c1", Part(1, 100.0))
+    await calls.put_recording("c1", Part(1, 100.0, 12.5, "cut short"))
+    assert await calls.recordings("c1") == (Part(1, 100.0, 12.5, "cut short"), Part(2, 200.0))
 
 
 @given(st.text())

@@ -13,38 +13,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model import Answer, Direction, Mode
-from store.calls import NewCall, Turn
+from store.calls import Calls, NewCall, Part, Turn
 from store.database import open_calls
 from store.journal import Journal, JournalFull
 from store.memory_calls import MemoryCalls
 from store.writer import Patience, Writer, journal_path, replay
-from store.writes import (
-    AddTurn,
-    Answered,
-    Begin,
-    Finish,
-    KeepFlow,
-    OptOut,
-    PutAnswers,
-    SipResult,
-    Write,
-    from_line,
-    to_line,
-)
+from store.writes import WRITES, Write, from_line, to_line, write
 
 QUICK = Patience((0.001, 0.001))
 CALL = NewCall("c1", Direction.OUTBOUND, "b2b", "h1", "room-1", "+12025550100", "+12025550134", 100.0, {"name": "Ada"})
-OPT_OUT = OptOut("+12025550134", "seller", 5.0, "keypad", "c1", "e9")
+THEIRS = "+12025550134"
+OPT_OUT = write(Calls.opt_out, THEIRS, "seller", 5.0, "keypad", "c1", "e9")
 ONE_OF_EACH: tuple[Write, ...] = (
-    KeepFlow("h1", "b2b", "flow: b2b\n"),
-    Begin(CALL),
-    SipResult("c1", None, ""),
-    Answered("c1", 101.0, "SCL_1"),
-    AddTurn("c1", Turn(0, "bot", "How many?", 102.0, slot="size", response_ms=310, timing={"queued": 310})),
-    PutAnswers("c1", (Answer("size", (20, None, "month"), "twenty and up", Mode.KEYPAD, "explicit"),)),
-    PutAnswers("c1", (Answer("who", {"name": "Ada", "company": None}, "Ada", Mode.SPEECH, at=2.5),)),
+    write(Calls.keep_flow, "h1", "b2b", "flow: b2b\n"),
+    write(Calls.begin, CALL),
+    write(Calls.sip_result, "c1", None, ""),
+    write(Calls.answered, "c1", 101.0, "SCL_1"),
+    write(
+        Calls.add_turn, "c1", Turn(0, "bot", "How many?", 102.0, slot="size", response_ms=310, timing={"queued": 310})
+    ),
+    write(Calls.put_answers, "c1", (Answer("size", (20, None, "month"), "twenty and up", Mode.KEYPAD, "explicit"),)),
+    write(Calls.put_answers, "c1", (Answer("who", {"name": "Ada", "company": None}, "Ada", Mode.SPEECH, at=2.5),)),
     OPT_OUT,
-    Finish("c1", "qualified", 50, {"score": {"total": 50}}, 160.0),
+    write(Calls.put_recording, "c1", Part(1, 104.0, 55.5, "whole")),
+    write(Calls.finish, "c1", "qualified", 50, {"score": {"total": 50}}, 160.0),
 )
 
 
@@ -75,8 +67,8 @@ class AwayCalls(MemoryCalls):
         await super().opt_out(number, scope, at, source, call_id, effect_id)
 
 
-def turn(n: int) -> AddTurn:
-    return AddTurn("c1", Turn(n, "bot", f"sentence {n}", 100.0 + n))
+def turn(n: int) -> Write:
+    return write(Calls.add_turn, "c1", Turn(n, "bot", f"sentence {n}", 100.0 + n))
 
 
 @pytest.fixture
@@ -90,9 +82,13 @@ def test_a_write_survives_the_journal_unchanged(write: Write) -> None:
     assert from_line(to_line(write)) == write
 
 
+def test_every_write_is_tried() -> None:
+    assert {write.kind for write in ONE_OF_EACH} == set(WRITES)
+
+
 @given(st.text(), st.integers(0, 10_000), st.floats(0, 4e9))
 def test_a_line_is_one_line_whatever_was_said(text: str, n: int, at: float) -> None:
-    said = AddTurn("c1", Turn(n, "caller", text, at))
+    said = write(Calls.add_turn, "c1", Turn(n, "caller", text, at))
     assert to_line(said).count(b"\n") == 1
     assert from_line(to_line(said)) == said
 
@@ -111,7 +107,7 @@ async def test_writes_are_made_in_order_and_flushed_on_leaving(tmp_path: Path) -
 async def test_a_short_absence_is_waited_out(tmp_path: Path, errors: pytest.LogCaptureFixture) -> None:
     calls = AwayCalls(away=2)
     async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         writer.put(turn(0))
     assert len(await calls.turns("c1")) == 1
     assert not errors.messages
@@ -122,7 +118,7 @@ async def test_a_long_absence_fills_the_journal_with_one_log_line_and_order_is_k
 ) -> None:
     calls = AwayCalls(away=float("inf"))
     async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         writer.put(turn(0))
         writer.put(turn(1))
         await writer.flush()
@@ -138,7 +134,7 @@ async def test_what_a_dead_writer_left_is_replayed_once(tmp_path: Path) -> None:
     gone = AwayCalls(away=float("inf"))
     path = journal_path(tmp_path, "c1")
     async with Writer(gone, path, patience=QUICK) as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         writer.put(turn(0))
     calls = MemoryCalls()
     assert await replay(tmp_path, calls) == 2
@@ -148,7 +144,7 @@ async def test_what_a_dead_writer_left_is_replayed_once(tmp_path: Path) -> None:
 
 async def test_the_journal_of_a_living_writer_is_left_alone(tmp_path: Path) -> None:
     async with Writer(AwayCalls(away=float("inf")), tmp_path / "j.jsonl", patience=QUICK) as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         await writer.flush()
         assert await replay(tmp_path, MemoryCalls()) == 0
         assert (tmp_path / "j.jsonl").exists()
@@ -156,8 +152,8 @@ async def test_the_journal_of_a_living_writer_is_left_alone(tmp_path: Path) -> N
 
 async def test_replay_stops_where_the_database_is_away_again(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j.jsonl")
-    for write in (Begin(CALL), turn(0), turn(1)):
-        journal.append(write)
+    for made in (write(Calls.begin, CALL), turn(0), turn(1)):
+        journal.append(made)
     journal.close()
     flaky = AwayCalls()
 
@@ -177,19 +173,19 @@ async def test_a_write_that_can_never_be_made_is_set_aside_and_blocks_nothing(
 ) -> None:
     calls = MemoryCalls()
     async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
-        writer.put(Answered("nobody", 1.0))
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.answered, "nobody", 1.0))
+        writer.put(write(Calls.begin, CALL))
     assert (await calls.get("c1")).id == "c1"
-    assert Journal(tmp_path / "j.rejected").read() == (Answered("nobody", 1.0),)
+    assert Journal(tmp_path / "j.rejected").read() == (write(Calls.answered, "nobody", 1.0),)
     assert any("can never be stored" in message for message in errors.messages)
 
 
 async def test_an_opt_out_passes_the_queue(tmp_path: Path) -> None:
     calls = MemoryCalls()
     async with Writer(calls, tmp_path / "j.jsonl") as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         assert await writer.opt_out(OPT_OUT) == "stored"
-        assert await calls.is_suppressed(OPT_OUT.number)
+        assert await calls.is_suppressed(THEIRS)
 
 
 async def test_an_opt_out_is_on_disk_when_the_database_is_away(tmp_path: Path) -> None:
@@ -198,13 +194,13 @@ async def test_an_opt_out_is_on_disk_when_the_database_is_away(tmp_path: Path) -
         assert Journal(tmp_path / "j.jsonl").read() == (OPT_OUT,)
     calls = MemoryCalls()
     await replay(tmp_path, calls)
-    assert await calls.is_suppressed(OPT_OUT.number)
+    assert await calls.is_suppressed(THEIRS)
 
 
 async def test_a_full_queue_loses_and_says_so_once(tmp_path: Path, errors: pytest.LogCaptureFixture) -> None:
     calls = MemoryCalls()
     async with Writer(calls, tmp_path / "j.jsonl", size=2) as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         for n in range(4):
             writer.put(turn(n))
         assert writer.lost == 3
@@ -218,7 +214,7 @@ async def test_a_database_that_hangs_at_the_end_leaves_everything_in_the_journal
             await asyncio.Event().wait()
 
     async with Writer(Hanging(), tmp_path / "j.jsonl", flush_s=0.01) as writer:
-        writer.put(Begin(CALL))
+        writer.put(write(Calls.begin, CALL))
         writer.put(turn(0))
     assert [write.kind for write in Journal(tmp_path / "j.jsonl").read()] == ["begin", "add_turn"]
 
@@ -248,7 +244,7 @@ async def test_a_locked_sqlite_file_loses_nothing(tmp_path: Path) -> None:
         locker = sqlite3.connect(tmp_path / "calls.db", isolation_level=None)
         async with Writer(calls, tmp_path / "j.jsonl", patience=QUICK) as writer:
             locker.execute("BEGIN IMMEDIATE")
-            writer.put(Begin(CALL))
+            writer.put(write(Calls.begin, CALL))
             await writer.flush()
             assert (tmp_path / "j.jsonl").exists()
             locker.execute("ROLLBACK")

@@ -64,6 +64,7 @@ class Endpoints:
             "LEADLINE_REDIS_URL": self.redis_url,
             "LEADLINE_DATABASE_URL": self.database_url,
             "LEADLINE_JOURNAL_DIR": str(self.run_dir / "journal"),
+            "LEADLINE_RECORDINGS_DIR": str(self.run_dir / "recordings"),
             "LEADLINE_RUN_DIR": str(self.run_dir),
             "LEADLINE_SIP_IP": self.sip_ip,
             "LEADLINE_SIP_PORT": str(self.sip_port),
