@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from flows.codec import dump_state, load_state
 from flows.engine import begin, step
 from flows.flow import Flow
+from flows.handover import DESTINATIONS
 from flows.model import (
     Answered,
     Direction,
@@ -145,8 +146,7 @@ def test_what_counts_as_an_objection(text: str, objects: bool) -> None:
 
 
 def test_colleagues_are_not_recorded() -> None:
-    body = BODY.replace("qualified_at: 60", "transfer: {to: '+12025550100'}\nqualified_at: 60")
-    scene = Scene(parse_flow(body, "transfer.yaml"), LENIENT).happens(Answered(AT), Pressed(AT, "0"))
+    scene = Scene(NOTICE, {**LENIENT, DESTINATIONS: "sales"}).happens(Answered(AT), Pressed(AT, "0"))
     (transfer,) = (effect for effect in scene.state.pending if type(effect).__name__ == "Transfer")
     assert scene.happens(TransferDone(AT, transfer.id)).switched == [ON, KEPT]
 
