@@ -30,9 +30,11 @@ _OBJECTS = re.compile(
 def may_record(flow: Flow, state: State) -> bool:
     """Tell whether sound may be kept: told first, not objected to, and agreed to where one party's consent is not enough."""
     notes = state.notes
-    if flow.opening.recording.start == "off" or not notes.disclosed or notes.recording_refused or notes.transferred:
+    if flow.opening.recording.start == "off" or not notes.disclosed or notes.transferred:
         return False
-    if not notes.recording and state.focus.stage not in _TALKING:
+    if notes.recording == "refused":
+        return False
+    if notes.recording == "off" and state.focus.stage not in _TALKING:
         return False
     consent = state.answers.get(flow.opening.recording.consent)
     if consent is not None:
@@ -42,12 +44,11 @@ def may_record(flow: Flow, state: State) -> bool:
 
 def follow(turn: Turn) -> None:
     """Switch the recording where it is not as it should be. What was recorded before a no is deleted."""
-    wanted = may_record(turn.flow, turn.state)
-    if wanted == turn.state.notes.recording:
+    wanted, notes = may_record(turn.flow, turn.state), turn.state.notes
+    if wanted == (notes.recording == "on"):
         return
-    keep = wanted or turn.state.notes.transferred
-    turn.act(lambda id_: Record(id_, wanted, keep))
-    turn.state = replace(turn.state, notes=replace(turn.state.notes, recording=wanted))
+    turn.act(lambda id_: Record(id_, wanted, wanted or notes.transferred))
+    turn.state = replace(turn.state, notes=replace(notes, recording="on" if wanted else "off"))
 
 
 def objects(turn: Turn, text: str) -> bool:
@@ -57,7 +58,9 @@ def objects(turn: Turn, text: str) -> bool:
 
 def take_objection(turn: Turn, text: str) -> None:
     """Note the objection, whenever it comes; say so and go on with the questions where they are still asked."""
-    turn.state = replace(turn.state, notes=replace(turn.state.notes, recording_refused=True))
+    if turn.state.notes.recording == "on":
+        turn.act(lambda id_: Record(id_, False, keep=False))
+    turn.state = replace(turn.state, notes=replace(turn.state.notes, recording="refused"))
     if turn.focus.stage not in ("ask", "confirm"):
         return
     turn.add(turn.text(turn.flow.opening.recording.objected))
@@ -72,4 +75,7 @@ def take_objection(turn: Turn, text: str) -> None:
 def resumed(turn: Turn) -> None:
     """The process that recorded is gone: whoever goes on begins a part of its own."""
     pending = tuple(effect for effect in turn.state.pending if not isinstance(effect, Record))
-    turn.state = replace(turn.state, pending=pending, notes=replace(turn.state.notes, recording=False))
+    notes = turn.state.notes
+    if notes.recording == "on":
+        notes = replace(notes, recording="off")
+    turn.state = replace(turn.state, pending=pending, notes=notes)

@@ -64,8 +64,7 @@ class Notes:
     )  #: slot → "no_match", "unconfirmed", "not_known", "asked_to"
     fired: tuple[int, ...] = ()  #: rules that have acted
     last_filled: str | None = None  #: the answer that the last words of the caller gave
-    recording: bool = False  #: the recording has been switched on
-    recording_refused: bool = False
+    recording: Literal["off", "on", "refused"] = "off"
     ended_at: float | None = None
 
 

@@ -142,7 +142,7 @@ def test_an_objection_is_answered_and_the_question_asked_again() -> None:
     ],
 )
 def test_what_counts_as_an_objection(text: str, objects: bool) -> None:
-    assert Scene(NOTICE, LENIENT).happens(Answered(AT), heard(text)).state.notes.recording_refused is objects
+    assert (Scene(NOTICE, LENIENT).happens(Answered(AT), heard(text)).state.notes.recording == "refused") is objects
 
 
 def test_colleagues_are_not_recorded() -> None:
@@ -158,7 +158,7 @@ def test_after_a_no_nothing_is_ever_recorded_again(said: list[str]) -> None:
         scene.happens(heard(text))
         scene.state = load_state(dump_state(scene.state))
     if any("stop" in text for text in said) and not scene.state.ended:
-        assert not scene.state.notes.recording
+        assert scene.state.notes.recording == "refused"
     assert [on for on, _ in scene.switched] in ([], [True], [True, False])
 
 
