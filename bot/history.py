@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Final
@@ -80,24 +81,30 @@ class History:
         """A prompt has ended; `heard` is what reached the caller, `reply` how it came to be if it answered them."""
         response_ms = _response_ms(at, reply)
         timing = reply.ms() if reply is not None and response_ms is not None else {}
-        self._turn("bot", heard, at, slot=say.slot, response_ms=response_ms, interrupted=not finished, timing=timing)
+        n = self._turn(
+            "bot", heard, at, slot=say.slot, response_ms=response_ms, interrupted=not finished, timing=timing
+        )
         self._events.publish(
             self.call.id,
             "said",
+            n=n,
             at=at,
             slot=say.slot or "",
             finished=finished,
-            response_ms=response_ms or 0,
+            response_ms=response_ms,
+            timing=json.dumps(timing),
             **{"pii.text": heard},
         )
 
     def heard(self, utterance: Utterance, slot: str | None) -> None:
         """The caller said something."""
-        self._turn("caller", utterance.text, utterance.began_at, slot=slot)
+        n = self._turn("caller", utterance.text, utterance.began_at, slot=slot)
         self._events.publish(
             self.call.id,
             "heard",
+            n=n,
             at=utterance.ended_at,
+            began_at=utterance.began_at,
             slot=slot or "",
             confidence=round(utterance.confidence, 3),
             decided_ms=round((utterance.decided_at - utterance.ended_at) * 1000),
@@ -106,8 +113,8 @@ class History:
 
     def pressed(self, entry: str, at: float, slot: str | None) -> None:
         """The caller completed an entry on the keypad."""
-        self._turn("caller", entry, at, slot=slot, keypad=True)
-        self._events.publish(self.call.id, "pressed", at=at, slot=slot or "", **{"pii.digits": entry})
+        n = self._turn("caller", entry, at, slot=slot, keypad=True)
+        self._events.publish(self.call.id, "pressed", n=n, at=at, slot=slot or "", **{"pii.digits": entry})
 
     def asked_model(self, verdict: str, ms: int) -> None:
         """A language model was asked about a turn: live only."""
@@ -183,7 +190,7 @@ class History:
         interrupted: bool = False,
         keypad: bool = False,
         timing: Mapping[str, int] | None = None,
-    ) -> None:
+    ) -> int:
         turn = Turn(
             n=self._turns,
             who="bot" if who == "bot" else "caller",
@@ -197,6 +204,7 @@ class History:
         )
         self._turns += 1
         self._writer.put(write(Calls.add_turn, self.call.id, turn))
+        return turn.n
 
 
 def _response_ms(at: float, reply: Waterfall | None) -> int | None:

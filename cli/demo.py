@@ -77,7 +77,7 @@ async def _demo(console: Console, name: str, flow_name: str, json_file: Path | N
 
     flow = load_flow(flow_name)
     began = time.monotonic()
-    async with _stack(console, name, flow_name) as stack:
+    async with _stack(console, name, flow_name, stay=stay) as stack:
         console.print(f"[dim]ready after {time.monotonic() - began:.1f} s; calling sip:{_NUMBER}@{_sip(stack)}[/]\n")
         outcome = await _call(console, stack, flow)
         _print_result(console, outcome)
@@ -86,20 +86,23 @@ async def _demo(console: Console, name: str, flow_name: str, json_file: Path | N
         if stay:
             console.print(
                 f"\nStill up. Call [bold]sip:{_NUMBER}@{_sip(stack)}[/] (UDP, G.711) with any softphone on this machine.\n"
+                f"{_browser(stack)}\n"
                 f"Look: `leadline calls list --name {name}`, `leadline logs --name {name} -f`. Ctrl-C stops everything."
             )
             raise StackError(await stack.failed, "start the demo again")
 
 
 @contextlib.asynccontextmanager
-async def _stack(console: Console, name: str, flow_name: str) -> AsyncIterator[Stack]:
+async def _stack(console: Console, name: str, flow_name: str, *, stay: bool) -> AsyncIterator[Stack]:
     from cli.settings import StackSettings
-    from cli.stack.config import StackConfig
+    from cli.stack.config import ALL_PARTS, CALL_PARTS, StackConfig
     from cli.stack.progress import shown
     from cli.stack.stack import Stack
+    from console.settings import PAGE
 
     run_dir = StackSettings().run_dir
-    config = StackConfig(name, run_dir, rule_files=(_rule_for(flow_name, run_dir / name),))
+    parts = ALL_PARTS if stay and (PAGE / "index.html").is_file() else CALL_PARTS
+    config = StackConfig(name, run_dir, parts, rule_files=(_rule_for(flow_name, run_dir / name),))
     with shown(console) as progress:
         async with Stack(config, progress) as stack:
             progress.close()
@@ -229,6 +232,12 @@ def as_json(outcome: Outcome) -> dict[str, object]:
         "recording": str(outcome.recording),
         "edge": "gateway",
     }
+
+
+def _browser(stack: Stack) -> str:
+    if stack.at.console_port:
+        return f"Or talk to it in a browser: [bold]http://127.0.0.1:{stack.at.console_port}/[/]"
+    return "Or in a browser: `make web`, then start this again."
 
 
 def _sip(stack: Stack) -> str:

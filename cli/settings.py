@@ -28,6 +28,8 @@ class StackSettings(BaseSettings):
     livekit_port: int | None = Field(default=None, ge=1, le=65535)
     rtc_port: int | None = Field(default=None, ge=1, le=65535)
     redis_port: int | None = Field(default=None, ge=1, le=65535)
+    #: Of the page and its API, `leadline up --web`.
+    console_port: int | None = Field(default=None, ge=1, le=65535)
     #: A livekit-server binary of your own; unset: the one on PATH if its version fits, else built once.
     livekit_server: Path | None = None
     redis_server: Path | None = None
@@ -57,5 +59,6 @@ class StackSettings(BaseSettings):
 
 def isolated() -> StackSettings:
     """Return the settings of a stack that must not touch anything of the user's: the binaries are theirs, nothing else is."""
-    own = {"sip_ip": "127.0.0.1", "sip_port": None, "livekit_port": None, "rtc_port": None, "redis_port": None}
+    own = {"sip_ip": "127.0.0.1", "sip_port": None, "livekit_port": None, "rtc_port": None}
+    own |= {"redis_port": None, "console_port": None}
     return StackSettings().model_copy(update={**own, "api_key": None, "api_secret": None, "database_url": None})

@@ -47,22 +47,23 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when it is ready; stop it with `down`.")
     ] = False,
+    web: Annotated[bool, typer.Option("--web", help="Serve the page to talk to the bot in a browser as well.")] = False,
     without: Annotated[
         list[str], typer.Option("--without", help="A part that you start yourself; its variables are in run/NAME/env.")
     ] = [],  # noqa: B006 -- Typer's way, never changed
 ) -> None:
     """Start Redis, livekit-server, the SIP gateway and the worker; Ctrl-C stops them all."""
-    with _told_plainly():
+    with told_plainly():
         settings = _settings()
         if detach:
-            _up_detached(name, without)
+            _up_detached(name, without, web=web)
         else:
-            asyncio.run(_up(name, without, settings))
+            asyncio.run(_up(name, without, settings, web=web))
 
 
 def down(name: Name = "local") -> None:
     """Stop a stack that runs in another terminal or in the background."""
-    with _told_plainly():
+    with told_plainly():
         run = _run_dir(name)
         state = run.read()
         if state is not None and state.alive():
@@ -78,7 +79,7 @@ def down(name: Name = "local") -> None:
 
 def status(name: Name = "local", as_json: AsJson = False) -> None:
     """Show the parts of a stack: where they are, whether they answer. Exit code 1 if one does not."""
-    with _told_plainly():
+    with told_plainly():
         run, state = _running(name)
         answers = asyncio.run(_ask(run, state))
         if as_json:
@@ -91,14 +92,14 @@ def status(name: Name = "local", as_json: AsJson = False) -> None:
 
 def logs(
     part: Annotated[
-        str | None, typer.Argument(help="redis, livekit, gateway, worker or keeper; all if left out.")
+        str | None, typer.Argument(help="redis, livekit, gateway, worker, console or keeper; all if left out.")
     ] = None,
     name: Name = "local",
     lines: Annotated[int, typer.Option("--lines", "-l", min=0, help="How many of the last lines.")] = 40,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Show what the parts wrote, also after they have ended."""
-    with _told_plainly():
+    with told_plainly():
         folder = _run_dir(name).logs
         files = sorted(folder.glob("*.log")) if part is None else [folder / f"{part}.log"]
         if not files or not all(file.exists() for file in files):
@@ -117,7 +118,7 @@ def doctor(
     """Say what is missing on this machine and how to get it. Exit code 1 if a call could not be made."""
     from cli.stack import doctor as examination
 
-    with _told_plainly():
+    with told_plainly():
         settings = _settings()
         if get:
             asyncio.run(_get(settings))
@@ -135,9 +136,9 @@ def doctor(
             raise typer.Exit(1)
 
 
-async def _up(name: str, without: list[str], settings: StackSettings) -> None:
+async def _up(name: str, without: list[str], settings: StackSettings, *, web: bool) -> None:
     """Run a stack until a signal comes or a part has to be given up."""
-    from cli.stack.config import ALL_PARTS, StackConfig
+    from cli.stack.config import ALL_PARTS, CALL_PARTS, StackConfig
     from cli.stack.progress import shown
     from cli.stack.stack import Stack
 
@@ -147,7 +148,7 @@ async def _up(name: str, without: list[str], settings: StackSettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     if unknown := set(without) - set(ALL_PARTS):
         raise StackError(f"no part is called {', '.join(unknown)}", f"the parts are {', '.join(ALL_PARTS)}")
-    parts = tuple(part for part in ALL_PARTS if part not in without)
+    parts = tuple(part for part in (ALL_PARTS if web else CALL_PARTS) if part not in without)
     console = Console()
     try:
         config = StackConfig(name, settings.run_dir, parts, durable=True, settings=settings)
@@ -157,19 +158,22 @@ async def _up(name: str, without: list[str], settings: StackSettings) -> None:
                 console.print(
                     f"\nCall [bold]sip:+12025550100@{stack.sip_ip}:{stack.sip_port}[/] (UDP) with any softphone."
                 )
+                if stack.at.console_port:
+                    console.print(f"Talk to it in a browser: [bold]http://127.0.0.1:{stack.at.console_port}/[/]")
                 console.print(f"Addresses and keys: {stack.at.run_dir / 'env'}. Ctrl-C or `leadline down` stops it.")
                 raise StackError(await stack.failed, "mend that and start again")
     except asyncio.CancelledError:
         console.print("stopped")
 
 
-def _up_detached(name: str, without: list[str]) -> None:
+def _up_detached(name: str, without: list[str], *, web: bool) -> None:
     """Start `leadline up` in the background and wait until it is ready."""
     run = _run_dir(name)
     run.logs.mkdir(parents=True, exist_ok=True)
     with run.log("up").open("wb") as log:
+        options = [*(f"--without={part}" for part in without), *(["--web"] if web else [])]
         process = subprocess.Popen(  # noqa: S603 -- ourselves
-            [sys.executable, "-m", "cli.main", "up", "--name", name, *(f"--without={part}" for part in without)],
+            [sys.executable, "-m", "cli.main", "up", "--name", name, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -180,6 +184,8 @@ def _up_detached(name: str, without: list[str]) -> None:
         while time.monotonic() < until:
             state = run.read()
             if state is not None and state.ready and state.pid == process.pid:
+                if port := run.env().get("LEADLINE_CONSOLE_PORT"):
+                    typer.echo(f"talk to it in a browser: http://127.0.0.1:{port}/")
                 typer.echo(f"ready: sip:{state.sip}; `leadline status`, `leadline logs`, `leadline down`")
                 return
             if process.poll() is not None:
@@ -282,7 +288,7 @@ def _settings() -> StackSettings:
 
 
 @contextmanager
-def _told_plainly() -> Iterator[None]:
+def told_plainly() -> Iterator[None]:
     """Show a StackError as one line, and Ctrl-C as the end of the command."""
     try:
         yield

@@ -1,1 +1,1 @@
-"""HTTP, browser and operator pages. Nothing yet."""
+"""The console: HTTP API, live events and the page to talk to the bot in a browser. Imports campaigns, sip, store, flows."""

@@ -10,8 +10,10 @@ from typing import Literal, get_args
 from cli.settings import StackSettings, isolated
 from cli.stack.problem import StackError
 
-PartName = Literal["redis", "livekit", "gateway", "worker"]
+PartName = Literal["redis", "livekit", "gateway", "worker", "console"]
 ALL_PARTS: tuple[PartName, ...] = get_args(PartName)
+#: What telephone calls need.
+CALL_PARTS: tuple[PartName, ...] = ALL_PARTS[:-1]
 
 ROOT = Path(__file__).parents[2]
 SECRET_LENGTH_MIN = 32
@@ -25,7 +27,7 @@ class StackConfig:
     #: Where run directories are made; the stack's own is `run_dir / name`.
     run_dir: Path
     #: In order of their start.
-    parts: tuple[PartName, ...] = ALL_PARTS
+    parts: tuple[PartName, ...] = CALL_PARTS
     #: Keep Redis' data on disk between runs. The demo and the tests begin empty, always.
     durable: bool = False
     #: Ports, keys and database are the stack's own unless the settings of a person are passed (`leadline up` does).
@@ -54,10 +56,13 @@ class Endpoints:
     database_url: str
     api_key: str
     api_secret: str
+    #: 0: no console is served.
+    console_port: int = 0
 
     def env(self) -> dict[str, str]:
         """Return the variables by which the parts find each other."""
-        return {
+        console = {"LEADLINE_CONSOLE_PORT": str(self.console_port)} if self.console_port else {}
+        return console | {
             "LIVEKIT_URL": self.livekit_url,
             "LIVEKIT_API_KEY": self.api_key,
             "LIVEKIT_API_SECRET": self.api_secret,
@@ -83,6 +88,7 @@ class Endpoints:
                 database_url=env["LEADLINE_DATABASE_URL"],
                 api_key=env["LIVEKIT_API_KEY"],
                 api_secret=env["LIVEKIT_API_SECRET"],
+                console_port=int(env.get("LEADLINE_CONSOLE_PORT", "0")),
             )
         except (KeyError, ValueError) as error:
             raise StackError(f"{run_dir / 'env'} lacks {error}", "stop that stack and start it again") from None

@@ -16,6 +16,8 @@ from cli.stack.problem import StackError
 
 #: What the worker prints once the server has accepted it.
 WORKER_READY = "worker ready"
+#: What the console prints once it listens.
+CONSOLE_READY = "console ready"
 _ASK_S_MAX = 2.0
 
 
@@ -68,9 +70,9 @@ async def gateway_ready(at: Endpoints) -> bool:
         transport.close()
 
 
-async def worker_ready(log: Path) -> bool:
-    """True if the worker's log says that the server has it registered."""
-    return WORKER_READY in await asyncio.to_thread(log.read_text, "utf-8", "replace")
+async def says(log: Path, words: str) -> bool:
+    """True if a part's log says that it is ready."""
+    return words in await asyncio.to_thread(log.read_text, "utf-8", "replace")
 
 
 class _FirstDatagram(asyncio.DatagramProtocol):

@@ -1,4 +1,4 @@
-"""The four parts: how each is started, when it is ready, and how long it may take to start and to stop."""
+"""The parts: how each is started, when it is ready, and how long it may take to start and to stop."""
 
 from __future__ import annotations
 
@@ -69,9 +69,17 @@ async def gateway_part(config: StackConfig, at: Endpoints, progress: Progress) -
 async def worker_part(config: StackConfig, at: Endpoints, progress: Progress) -> PartSpec:
     """The bot's worker; it loads the speech models once, which takes a few seconds."""
     del at, progress
-    ready = partial(health.worker_ready, RunDir(config.directory).log("worker"))
+    ready = partial(health.says, RunDir(config.directory).log("worker"), health.WORKER_READY)
     argv = [sys.executable, "-m", "bot"]
     return PartSpec("worker", argv, ready, "registered as leadline", start_s_max=90.0, grace_s=8.0)
+
+
+async def console_part(config: StackConfig, at: Endpoints, progress: Progress) -> PartSpec:
+    """The page and its API; keys travel in the environment."""
+    del progress
+    ready = partial(health.says, RunDir(config.directory).log("console"), health.CONSOLE_READY)
+    argv = [sys.executable, "-m", "console"]
+    return PartSpec("console", argv, ready, f"http://127.0.0.1:{at.console_port}/", start_s_max=30.0)
 
 
 def _port(url: str) -> int:

@@ -12,7 +12,7 @@ from typing import Self
 
 from cli.stack.config import Endpoints, PartName, StackConfig
 from cli.stack.owner import Owner, PartEvent
-from cli.stack.parts import PartSpec, gateway_part, livekit_part, redis_part, worker_part
+from cli.stack.parts import PartSpec, console_part, gateway_part, livekit_part, redis_part, worker_part
 from cli.stack.ports import pick
 from cli.stack.problem import StackError
 from cli.stack.progress import Progress, Silent
@@ -154,6 +154,9 @@ class Stack:
         livekit_port = pick(chosen.livekit_port, "127.0.0.1", "LEADLINE_LIVEKIT_PORT", taken=taken)
         rtc_port = pick(chosen.rtc_port, "127.0.0.1", "LEADLINE_RTC_PORT", taken=taken)
         sip_port = pick(chosen.sip_port, chosen.sip_ip, "LEADLINE_SIP_PORT", taken=taken)
+        console_port = 0
+        if "console" in self.config.parts:
+            console_port = pick(chosen.console_port, "127.0.0.1", "LEADLINE_CONSOLE_PORT", taken=taken)
         key, secret = self._dir.keys(self.config)
         self.at = Endpoints(
             run_dir=self.config.directory,
@@ -164,6 +167,7 @@ class Stack:
             database_url=chosen.database_url or f"sqlite+aiosqlite:///{self.config.directory / 'leadline.db'}",
             api_key=key,
             api_secret=secret,
+            console_port=console_port,
         )
         self._dir.write_env(self.at)
         at, me = self.at, os.getpid()
@@ -184,6 +188,8 @@ class Stack:
                 return await gateway_part(self.config, self.at, self._progress)
             case "worker":
                 return await worker_part(self.config, self.at, self._progress)
+            case "console":
+                return await console_part(self.config, self.at, self._progress)
 
     async def _start(self, name: PartName, rtc_port: int) -> None:
         """Start one part and wait until it is ready, as long as its limit."""
