@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import call, calls, demo, flow, up, web, worker
+from cli import call, calls, demo, flow, rules, up, web, worker
 from cli.eval import eval_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A phone bot that qualifies sales leads.")
@@ -13,6 +13,7 @@ up.mount(app)
 app.add_typer(calls.app, name="calls")
 app.add_typer(flow.app, name="flow")
 app.add_typer(web.app, name="web")
+app.add_typer(rules.app, name="rules")
 app.command("eval")(eval_command)
 app.command()(call.call)
 app.command()(worker.worker)
