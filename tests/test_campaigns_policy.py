@@ -127,7 +127,7 @@ def test_suppression(entry: Suppression, expected: str) -> None:
         ("+870773111632", "number_kind"),
         ("+33199001234", "country"),
         ("+5215550134", "number_kind"),
-        ("+15215550134", "place"),  # a personal number has no place
+        ("+15215550134", "number_kind"),  # a personal number, which has no place
         ("+18765550134", "country"),  # Jamaica, under the same country code
         ("", "number_kind"),
     ],
