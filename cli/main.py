@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from cli import call, calls, demo, flow, rules, up, web, worker
+from cli import call, calls, demo, dispatch, flow, rules, sip, trunk, up, web, worker
 from cli.eval import eval_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A phone bot that qualifies sales leads.")
 
 up.mount(app)
 app.add_typer(calls.app, name="calls")
+app.add_typer(sip.app, name="sip")
+app.add_typer(trunk.app, name="trunk")
+app.add_typer(dispatch.app, name="dispatch")
 app.add_typer(flow.app, name="flow")
 app.add_typer(web.app, name="web")
 app.add_typer(rules.app, name="rules")

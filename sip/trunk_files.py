@@ -20,6 +20,7 @@ from sip.guards import GuardName, Objection
 from sip.trunk_json import JsonFile, Place, TrunkFileError, read_json, spellings
 
 ThingKind: TypeAlias = Literal["inbound", "outbound", "rule"]
+Trunk: TypeAlias = SIPInboundTrunkInfo | SIPOutboundTrunkInfo
 Thing: TypeAlias = SIPInboundTrunkInfo | SIPOutboundTrunkInfo | SIPDispatchRuleInfo
 
 #: The agent that rules written with "flow" send calls to.
@@ -49,6 +50,16 @@ class Plan:
     inbound: tuple[SIPInboundTrunkInfo, ...] = ()
     outbound: tuple[SIPOutboundTrunkInfo, ...] = ()
     rules: tuple[SIPDispatchRuleInfo, ...] = ()
+
+    @property
+    def trunks(self) -> tuple[Trunk, ...]:
+        """Trunks of both ways."""
+        return (*self.inbound, *self.outbound)
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """Trunks, then rules."""
+        return (*self.inbound, *self.outbound, *self.rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from sip.trunk_files import Plan, Thing, ThingKind, load_files, with_overrides
 from sip.trunk_json import TrunkFileError
 
 __all__ = ["Applied", "Change", "Plan", "PlanConflict", "TrunkFileError", "apply", "carry_out", "changes"]
-__all__ += ["keep_applied", "load_files", "stored", "with_overrides"]
+__all__ += ["keep_applied", "load_files", "stored", "wanted_with_ids", "with_overrides"]
 
 log = logging.getLogger(__name__)
 
@@ -114,8 +114,7 @@ def changes(wanted: Plan, there: Plan, *, prune: bool = False) -> tuple[Change, 
     Raises:
         PlanConflict: LiveKit would refuse the result, or has two things of one name.
     """
-    ids = {trunk.name: trunk.sip_trunk_id for trunk in there.inbound}
-    rules = tuple(_with_ids(rule, ids) for rule in wanted.rules)
+    rules = wanted_with_ids(wanted, there).rules
     found = [
         *_changes("inbound", wanted.inbound, there.inbound, prune),
         *_changes("outbound", wanted.outbound, there.outbound, prune),
@@ -124,6 +123,12 @@ def changes(wanted: Plan, there: Plan, *, prune: bool = False) -> tuple[Change, 
     _check_conflicts(Plan(wanted.inbound, wanted.outbound, rules), there, found)
     order = {step: n for n, step in enumerate(_ORDER)}
     return tuple(sorted(found, key=lambda change: order.get((change.action, change.kind), len(order))))
+
+
+def wanted_with_ids(wanted: Plan, there: Plan) -> Plan:
+    """The wish with the ids of trunks in place of their names, as far as LiveKit has them."""
+    ids = {trunk.name: trunk.sip_trunk_id for trunk in there.inbound}
+    return Plan(wanted.inbound, wanted.outbound, tuple(_with_ids(rule, ids) for rule in wanted.rules))
 
 
 async def apply(lk: api.LiveKitAPI, plan: Plan, *, prune: bool = False) -> Applied:
