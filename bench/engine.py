@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,12 @@ from flows.state import State
 from store.flowfiles import load_flow
 
 _AT = 1_795_446_000.0
+_DIGITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_TEENS = tuple(
+    f"{tens} {unit}"
+    for tens in ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+    for unit in _DIGITS
+)
 _FINISH = ("yes", "twenty five people", "a thousand a month", "next month", "yes", "202 555 0143")
 #: The number of turns after which a step is measured again: a long call must not be slower.
 _LENGTHS = (1, 10, 25, 50)
@@ -46,10 +53,15 @@ def by_event(flow: Flow, n: int) -> Mapping[str, Mapping[str, float]]:
         "key": (size, Pressed(_AT, "25")),
         "silence": (size, Silence(_AT)),
         "heard yes": (asked, Heard(_AT, "yes")),
-        "heard a number": (size, Heard(_AT, "about twenty five people")),
         "heard two answers": (size, Heard(_AT, "we're 25 people and we want to start in March")),
     }
-    return {name: cost_us(lambda s=state, e=event: step(flow, s, e), n) for name, (state, event) in cases.items()}  # type: ignore[misc]
+    # Each number is another, so that nothing remembered of one step makes the next cheaper.
+    said = itertools.cycle(Heard(_AT, f"about {number:,} people") for number in range(1_000, 1_000 + n + 1))
+    spoken = itertools.cycle(Heard(_AT, f"about {a} hundred and {b} people") for a in _DIGITS for b in _TEENS)
+    found = {name: cost_us(lambda s=state, e=event: step(flow, s, e), n) for name, (state, event) in cases.items()}  # type: ignore[misc]
+    found["heard a number in figures"] = cost_us(lambda: step(flow, size, next(said)), n)
+    found["heard a number in words"] = cost_us(lambda: step(flow, size, next(spoken)), n)
+    return found
 
 
 def by_length(flow: Flow, n: int) -> Mapping[str, Mapping[str, float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from flows.flow import CALLBACK, SKIP, Slot
 from flows.grounding import quoted
 from flows.hear import hear
 from flows.hear.heard import NOTHING, Hearing
-from flows.model import Answer, Confirm, Heard, Mode, SlotType, Value
+from flows.model import Answer, Confirm, Heard, Mode, SlotType, Value, changed
 from flows.path import needs_yes, usable
 from flows.readback import say_value
 from flows.turn import Turn
@@ -89,7 +88,7 @@ def take_words(turn: Turn, event: Heard) -> bool:
         return False
     for slot, _ in sorted(filled, key=lambda pair: not pair[0].words.ack):  # a read-back makes a bare "okay" needless
         acknowledge(turn, slot)
-    turn.state = replace(turn.state, notes=replace(turn.state.notes, last_filled=filled[0][0].name))
+    turn.state = changed(turn.state, notes=changed(turn.state.notes, last_filled=filled[0][0].name))
     return True
 
 
@@ -99,7 +98,7 @@ def keep(turn: Turn, slot: Slot, found: Hearing, raw: str, mode: Mode) -> None:
     tries = 1 + turn.focus.misses if turn.focus.slot == slot.name else 1
     answer = Answer(slot.name, found.value, raw, mode, "no", tries, found.certainty, turn.at)
     if slot.policy.confirm is not Confirm.NONE and not needs_yes(slot, answer):
-        answer = replace(answer, confirmed="implicit")
+        answer = changed(answer, confirmed="implicit")
     turn.put(answer)
 
 
@@ -124,7 +123,7 @@ def take_confirmation(turn: Turn, event: Heard) -> bool:
             found = NOTHING
         else:
             rejected = (*turn.focus.rejected, answer.value)
-            turn.refocus(replace(turn.focus, misses=turn.focus.misses + 1, rejected=rejected))
+            turn.refocus(changed(turn.focus, misses=turn.focus.misses + 1, rejected=rejected))
             keep(turn, slot, found, event.text, Mode.SPEECH)
             if turn.focus.misses > slot.policy.tries:
                 give_up(turn, slot, "unconfirmed")
@@ -148,7 +147,7 @@ def _other_value(turn: Turn, slot: Slot, answer: Answer, text: str) -> Hearing:
     if slot.type is SlotType.DATE_TIME and found.value is not None and not _DAY.search(text.lower()):
         day, _, clock = str(answer.value).partition("T")
         clock = str(found.value).partition("T")[2] or clock
-        return replace(found, value=f"{day}T{clock}")
+        return changed(found, value=f"{day}T{clock}")
     return found
 
 
@@ -158,7 +157,7 @@ def settle(turn: Turn, slot: Slot) -> None:
     if not needs_yes(slot, answer) and slot.name == CALLBACK:
         book_callback(turn)
     elif needs_yes(slot, answer) and slot.name == turn.focus.slot:
-        turn.refocus(replace(turn.focus, stage="confirm", silences=0))
+        turn.refocus(changed(turn.focus, stage="confirm", silences=0))
         repeat(turn)
     else:
         go_on(turn)
@@ -166,12 +165,12 @@ def settle(turn: Turn, slot: Slot) -> None:
 
 def confirm(turn: Turn, slot: Slot, answer: Answer) -> None:
     """The caller said yes to the read-back."""
-    turn.put(replace(answer, confirmed="explicit"))
+    turn.put(changed(answer, confirmed="explicit"))
     if slot.name == CALLBACK:
         book_callback(turn)
         return
     turn.ack()
-    turn.state = replace(turn.state, notes=replace(turn.state.notes, last_filled=slot.name))
+    turn.state = changed(turn.state, notes=changed(turn.state.notes, last_filled=slot.name))
     go_on(turn)
 
 
@@ -193,7 +192,7 @@ def correct(turn: Turn, text: str) -> bool:
             continue
         keep(turn, slot, found, text, Mode.SPEECH)
         turn.add_line("corrected", value=say_value(turn.flow, slot, found.value, turn.state.facts))
-        turn.refocus(replace(turn.focus, silences=0))
+        turn.refocus(changed(turn.focus, silences=0))
         if turn.focus.stage == "confirm":
             repeat(turn)
         else:
@@ -226,7 +225,7 @@ def press_digits(turn: Turn, digits: str) -> None:
     else:
         keep(turn, slot, Hearing(value, 1.0, None), digits, Mode.KEYPAD)
         acknowledge(turn, slot)
-        turn.state = replace(turn.state, notes=replace(turn.state.notes, last_filled=slot.name))
+        turn.state = changed(turn.state, notes=changed(turn.state.notes, last_filled=slot.name))
         settle(turn, slot)
 
 
@@ -351,7 +350,7 @@ def _quoted(turn: Turn, event: Heard) -> list[tuple[Slot, Hearing]]:
         heard = understand(turn, slot, said)
         if heard.value is None or _cut_out(turn, slot, event.text, said, heard.value):
             continue
-        found.append((slot, replace(heard, certainty=min(heard.certainty, _POINTED))))
+        found.append((slot, changed(heard, certainty=min(heard.certainty, _POINTED))))
     return found
 
 

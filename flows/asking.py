@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from flows.closing import end, finish, hand_over
 from flows.flow import CALLBACK, Slot
-from flows.model import Answer, Confirm, Expect, Keypad, Value
+from flows.model import Answer, Confirm, Expect, Keypad, Value, changed
 from flows.path import current, needs_yes, rule_due, scope
 from flows.readback import line, say_value
 from flows.state import Focus
@@ -29,7 +28,7 @@ def go_on(turn: Turn) -> None:
     if at is not None:
         rule = turn.flow.rules[at]
         notes = turn.state.notes
-        turn.state = replace(turn.state, notes=replace(notes, fired=(*notes.fired, at)))
+        turn.state = changed(turn.state, notes=changed(notes, fired=(*notes.fired, at)))
         if rule.action == "end":
             end(turn, rule.disposition)
         elif rule.action == "human":
@@ -49,10 +48,10 @@ def open_slot(turn: Turn, slot: Slot) -> None:
     focus = turn.focus if turn.focus.slot == slot.name else Focus("ask", slot.name)
     answer = turn.state.answers.get(slot.name)
     if answer is not None and needs_yes(slot, answer):
-        turn.refocus(replace(focus, stage="confirm", misses=0, silences=0))
+        turn.refocus(changed(focus, stage="confirm", misses=0, silences=0))
         _confirm(turn, slot, answer)
     else:
-        turn.refocus(focus if focus.stage == "ask" else replace(focus, stage="ask"))
+        turn.refocus(focus if focus.stage == "ask" else changed(focus, stage="ask"))
         ask(turn, slot)
 
 
@@ -74,7 +73,7 @@ def ask(turn: Turn, slot: Slot, *, keypad: bool = False) -> None:
         words = turn.text(slot.words.keypad) or line(turn.flow, "keys_yes_no")
     else:
         words = turn.text(texts[focus.asked % len(texts)])
-    turn.refocus(replace(focus, asked=focus.asked + 1))
+    turn.refocus(changed(focus, asked=focus.asked + 1))
     turn.say(words, "ask", slot.name, slot.policy.barge_in)
     listen(turn)
 
@@ -124,7 +123,7 @@ def miss(turn: Turn) -> None:
     if slot is None:
         go_on(turn)
         return
-    focus = replace(turn.focus, misses=turn.focus.misses + 1)
+    focus = changed(turn.focus, misses=turn.focus.misses + 1)
     turn.refocus(focus)
     if focus.stage == "confirm":
         _miss_confirm(turn, slot, focus.misses)
@@ -153,7 +152,7 @@ def refuse(turn: Turn, slot: Slot, value: Value) -> None:
     turn.drop(slot.name)
     same = turn.focus.slot == slot.name
     focus = turn.focus if same else Focus("ask", slot.name, asked=1)
-    focus = replace(focus, stage="ask", misses=focus.misses + 1, rejected=(*focus.rejected, value))
+    focus = changed(focus, stage="ask", misses=focus.misses + 1, rejected=(*focus.rejected, value))
     turn.refocus(focus)
     if len(focus.rejected) > slot.policy.tries:
         give_up(turn, slot, "no_match")
@@ -177,7 +176,7 @@ def give_up(turn: Turn, slot: Slot, why: str) -> None:
 
 def silence(turn: Turn) -> None:
     """The caller said nothing: shorter, then by example and keypad, then goodbye."""
-    focus = replace(turn.focus, silences=turn.focus.silences + 1)
+    focus = changed(turn.focus, silences=turn.focus.silences + 1)
     turn.refocus(focus)
     slot = turn.slot
     if focus.silences >= SILENCES_MAX:

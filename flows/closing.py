@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from flows.flow import CALLBACK
 from flows.handover import put_through
-from flows.model import BargeIn, Callback, End, OptOut
+from flows.model import BargeIn, Callback, End, OptOut, changed
 from flows.score import score
 from flows.state import Focus
 from flows.turn import Turn
@@ -26,7 +24,7 @@ def end(turn: Turn, disposition: str) -> None:
     ending = turn.flow.closing.endings.get(disposition)
     before, tried = turn.state.disposition, turn.state.notes.transfers
     kept = before if tried and before in _REACHED and disposition not in ("opted_out", "wrong_number") else disposition
-    turn.state = replace(turn.state, disposition=kept)
+    turn.state = changed(turn.state, disposition=kept)
     turn.lead_in = []  # nothing to acknowledge any more: the last words stand alone
     words = turn.text(ending.say) if ending is not None else ""
     if ending is not None and ending.then == "transfer" and not tried and put_through(turn, words):
@@ -42,7 +40,7 @@ def opt_out(turn: Turn) -> None:
     if turn.state.notes.opted_out:
         return
     silent = turn.focus.stage == "human"
-    turn.state = replace(turn.state, notes=replace(turn.state.notes, opted_out=True), disposition="opted_out")
+    turn.state = changed(turn.state, notes=changed(turn.state.notes, opted_out=True), disposition="opted_out")
     turn.act(OptOut)
     if not silent:  # else a person is talking with the caller
         end(turn, "opted_out")
@@ -51,7 +49,7 @@ def opt_out(turn: Turn) -> None:
 def hand_over(turn: Turn) -> None:
     """The caller wants a person: transfer where somebody takes it, else a callback."""
     if turn.state.disposition not in _REACHED:
-        turn.state = replace(turn.state, disposition="human_requested")
+        turn.state = changed(turn.state, disposition="human_requested")
     if not put_through(turn):
         end(turn, "human_requested")
 
@@ -60,13 +58,13 @@ def book_callback(turn: Turn) -> None:
     """The caller has confirmed when to be called again."""
     answer = turn.state.answers[CALLBACK]
     when, zone = str(answer.value), turn.state.facts.get("zone", turn.flow.locale.zone)
-    turn.state = replace(turn.state, notes=replace(turn.state.notes, callback=(when, zone)))
+    turn.state = changed(turn.state, notes=changed(turn.state.notes, callback=(when, zone)))
     turn.act(lambda id_: Callback(id_, when, zone))
     end(turn, "callback")
 
 
 def end_silently(turn: Turn, disposition: str) -> None:
     """End without words: there is nobody to speak to."""
-    turn.state = replace(turn.state, disposition=disposition)
+    turn.state = changed(turn.state, disposition=disposition)
     turn.refocus(Focus("closing"))
     turn.act(lambda id_: End(id_, disposition))

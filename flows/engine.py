@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, assert_never
 
@@ -38,6 +37,7 @@ from flows.model import (
     Silence,
     TransferDone,
     TransferFailed,
+    changed,
 )
 from flows.record import record
 from flows.state import Context, Focus, State
@@ -121,7 +121,7 @@ def _heard(turn: Turn, event: Heard) -> None:
     if turn.focus.stage not in _ASKING or _too_long(turn):
         return
     if turn.focus.silences:
-        turn.refocus(replace(turn.focus, silences=0))
+        turn.refocus(changed(turn.focus, silences=0))
     if not text:
         miss(turn)
         return
@@ -199,7 +199,7 @@ def _pressed(turn: Turn, event: Pressed) -> None:
     if _too_long(turn):
         return
     if turn.focus.silences:
-        turn.refocus(replace(turn.focus, silences=0))
+        turn.refocus(changed(turn.focus, silences=0))
     match _command(turn, event.digits, outbound):
         case "repeat":
             repeat(turn)
@@ -224,7 +224,7 @@ def _command(turn: Turn, digits: str, outbound: bool) -> str:
 
 def _resumed(turn: Turn) -> None:
     """Another process goes on: what was being said is void, one short sentence, then the open question."""
-    turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
+    turn.state = changed(turn.state, pending=unsaid(turn.state.pending))
     recording.resumed(turn)
     stage = turn.focus.stage
     if stage in _ASKING and not _too_long(turn):
@@ -260,7 +260,7 @@ def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | Tra
     match event:
         case Done():
             if isinstance(before, Say) and before.kind == "disclosure":
-                turn.state = replace(turn.state, notes=replace(turn.state.notes, disclosed=True))
+                turn.state = changed(turn.state, notes=changed(turn.state.notes, disclosed=True))
             elif isinstance(before, End):
                 _over(turn)
         case Found(result=result):
@@ -279,7 +279,7 @@ def _acknowledge(state: State, event: Event) -> State:
     if not isinstance(event, Found | Done | Interrupted | TransferDone | TransferFailed):
         return state
     pending = tuple(effect for effect in state.pending if effect.id != event.effect_id)
-    return replace(state, pending=pending)
+    return changed(state, pending=pending)
 
 
 def _operator(turn: Turn, event: Operator) -> None:
@@ -300,7 +300,7 @@ def _operator(turn: Turn, event: Operator) -> None:
         case "takeover":
             if turn.focus.stage in _ASKING:
                 turn.refocus(Focus("human", turn.focus.slot))
-                turn.state = replace(turn.state, pending=unsaid(turn.state.pending))
+                turn.state = changed(turn.state, pending=unsaid(turn.state.pending))
         case "release":
             _released(turn)
 
@@ -321,15 +321,15 @@ def _left(turn: Turn, event: HungUp | HumanLeft) -> None:
         handover.human_left(turn, event.talked_s)
         return
     if turn.state.disposition is None:
-        turn.state = replace(turn.state, disposition="abandoned")
+        turn.state = changed(turn.state, disposition="abandoned")
     _over(turn)
 
 
 def _over(turn: Turn) -> None:
     """The call is over; what must still be done (an opt-out, a callback) stays pending."""
     still = tuple(e for e in turn.state.pending if not isinstance(e, Say | End) and e in unsaid(turn.state.pending))
-    notes = replace(turn.state.notes, ended_at=turn.at)
-    turn.state = replace(turn.state, pending=still, notes=notes)
+    notes = changed(turn.state.notes, ended_at=turn.at)
+    turn.state = changed(turn.state, pending=still, notes=notes)
     turn.refocus(Focus("over"))
 
 

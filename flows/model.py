@@ -10,7 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+
+def changed(thing: T, **fields: object) -> T:
+    """Return a frozen dataclass with slots, with some fields changed: `dataclasses.replace` at a third of its cost.
+
+    A step makes about ten such copies. Raises AttributeError for a field that is not there.
+    """
+    kind = type(thing)
+    copy = object.__new__(kind)
+    for name in kind.__slots__:  # type: ignore[attr-defined]
+        object.__setattr__(copy, name, fields.pop(name) if name in fields else getattr(thing, name))
+    if fields:
+        raise AttributeError(f"{kind.__name__} has no field {', '.join(fields)}")
+    return copy
+
 
 #: A slot's value as JSON can hold it: "yes", [20, 50], [1000, 2000, "month"], {"name": …, "company": …}.
 Value: TypeAlias = str | int | float | tuple[int | float | str | None, ...] | Mapping[str, str | None]

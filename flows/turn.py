@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from flows.flow import Flow, Slot
-from flows.model import Answer, BargeIn, Direction, Effect, Expect, Keypad, Listen, Say
+from flows.model import Answer, BargeIn, Direction, Effect, Expect, Keypad, Listen, Say, changed
 from flows.prompts import begun, render, sentences
 from flows.readback import line
 from flows.state import Focus, State
@@ -48,28 +47,28 @@ class Turn:
 
     def refocus(self, focus: Focus) -> None:
         """Turn to another question, or count something about the open one."""
-        self.state = replace(self.state, focus=focus)
+        self.state = changed(self.state, focus=focus)
 
     def put(self, answer: Answer) -> None:
         """Keep an answer."""
         answers = MappingProxyType({**self.state.answers, answer.slot: answer})
-        self.state = replace(self.state, answers=answers)
+        self.state = changed(self.state, answers=answers)
 
     def drop(self, slot: str) -> None:
         """Forget an answer."""
         rest = {name: answer for name, answer in self.state.answers.items() if name != slot}
-        self.state = replace(self.state, answers=MappingProxyType(rest))
+        self.state = changed(self.state, answers=MappingProxyType(rest))
 
     def skip(self, slot: str, why: str) -> None:
         """Leave a question open for good."""
         skipped = MappingProxyType({**self.state.notes.skipped, slot: why})
-        self.state = replace(self.state, notes=replace(self.state.notes, skipped=skipped))
+        self.state = changed(self.state, notes=changed(self.state.notes, skipped=skipped))
 
     def know(self, facts: Mapping[str, str]) -> None:
         """Add facts."""
         context = self.state.context
         merged = MappingProxyType({**context.facts, **facts})
-        self.state = replace(self.state, context=replace(context, facts=merged))
+        self.state = changed(self.state, context=changed(context, facts=merged))
 
     # -- words
 
@@ -93,7 +92,7 @@ class Turn:
         """Acknowledge without reading back; the wordings take turns."""
         counts = self.state.counts
         self.add_line("acks", counts.acks)
-        self.state = replace(self.state, counts=replace(counts, acks=counts.acks + 1))
+        self.state = changed(self.state, counts=changed(counts, acks=counts.acks + 1))
 
     # -- effects
 
@@ -125,7 +124,7 @@ class Turn:
         if direction is Direction.WEB and not greeting:
             greeting = opening.greeting.get(Direction.INBOUND.value) or ""
         counts = self.state.counts
-        self.state = replace(self.state, counts=replace(counts, disclosures=counts.disclosures + 1))
+        self.state = changed(self.state, counts=changed(counts, disclosures=counts.disclosures + 1))
         waiting, self.lead_in = self.lead_in, []
         if self.state.counts.disclosures == 1:
             self.add(self.text(greeting))
@@ -140,10 +139,10 @@ class Turn:
         pending = self.state.pending
         if any(isinstance(effect, Say | Listen) for effect in self.effects):
             pending = unsaid(pending)
-        state = replace(
+        state = changed(
             self.state,
             pending=(*pending, *self.effects),
-            counts=replace(self.state.counts, effects=self._ids, prompts=self._prompts),
+            counts=changed(self.state.counts, effects=self._ids, prompts=self._prompts),
             recent=self._recent,
         )
         return state, tuple(self.effects)

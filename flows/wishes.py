@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -13,7 +12,7 @@ from flows.asking import open_callback
 from flows.flow import CALLBACK
 from flows.grounding import grounded_reply
 from flows.hear.heard import NO_INTENT, Intent
-from flows.model import Heard, Mode, SlotType
+from flows.model import Heard, Mode, SlotType, changed
 from flows.turn import Turn
 
 #: The certainty that a language model's reading needs.
@@ -78,7 +77,7 @@ def reply(turn: Turn, wish: str, event: Heard) -> None:
     counts = turn.state.counts
     asked = counts.digressions.get(wish, 0)
     digressions = MappingProxyType({**counts.digressions, wish: asked + 1})
-    turn.state = replace(turn.state, counts=replace(counts, digressions=digressions))
+    turn.state = changed(turn.state, counts=changed(counts, digressions=digressions))
     reply = turn.flow.script.answers.get(wish)
     if asked >= _REPLIES_MAX:
         turn.add_line("asked_before")

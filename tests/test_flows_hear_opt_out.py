@@ -7,6 +7,7 @@ import json
 import pytest
 
 from flows.hear import intent
+from flows.hear.intents import by_rules, only_answers
 from flows.model import SlotType
 from tests.data.ordinary import Part as Templates
 from tests.data.ordinary import ordinary
@@ -57,3 +58,10 @@ def test_rules_alone_on_the_other_intents(part: Part, floor: float) -> None:
     said = labelled(part)
     right = sum(intent(text).name == name for text, name in said)
     assert right / len(said) >= floor
+
+
+@pytest.mark.parametrize("part", ["tune", "varied", "held_out"])
+def test_sparing_plain_answers_the_rules_loses_no_wish(part: Part) -> None:
+    said = [text for text, _ in labelled(part)] + lines(DATA / "opt_out" / f"{part}.txt")
+    assert [text for text in said if only_answers(text) and by_rules(text).name] == []
+    assert only_answers("about twenty five people")

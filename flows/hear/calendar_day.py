@@ -56,6 +56,16 @@ def day(part: Sequence[Word], today: date, day_first: bool = False) -> Day | Non
     return _bare_ordinal(part, today) or _bare_next(part, today)
 
 
+def month_day(part: Sequence[Word], today: date) -> Day | None:
+    """Return the day of a named month said in `part`, "the first of December"; a weekday or "tomorrow" is none."""
+    for at, word in enumerate(part):
+        if word.text in MONTHS:
+            for first in range(max(0, at - 4), at + 1):
+                if (found := _month_day(part, first, today)) is not None:
+                    return found
+    return None
+
+
 def ordinal_at(part: Sequence[Word], at: int) -> tuple[int, int] | None:
     """Read "fifteenth", "twenty first", "15th" or "15"; return the number and where it ends."""
     word = part[at].text if at < len(part) else ""

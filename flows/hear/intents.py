@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from flows.hear.calendar_day import MONTHS, WEEKDAYS
 from flows.hear.heard import NO_INTENT, Intent
+from flows.hear.numbers import SCALES, TENS, UNITS
 from flows.hear.opt_out import opt_out
-from flows.hear.words import plain
+from flows.hear.words import plain, words
 
 #: Name, pattern, certainty. The order decides between two that both match.
 _RULES: tuple[tuple[str, str, float], ...] = (
@@ -38,8 +40,27 @@ _AGREES = re.compile(
 )
 
 
+#: Words of plain answers. A turn of these alone asks for nothing, which spares it all the rules.
+_ANSWERING = frozenset(
+    """a an the of and or to at in on for per about around roughly approximately approx nearly almost maybe probably between under over than more less least most
+    we we're we've we'd our have has had is it's i i'd i'm say think guess there there's people employees staff users seats agents drivers technicians persons total
+    dollars dollar bucks pounds pound quid euros euro month months monthly year years yearly annually week weeks quarter couple few dozen
+    yes yeah yep yup sure correct right exactly absolutely definitely o'clock am pm morning afternoon evening tomorrow next dot gmail com double oh""".split()  # noqa: SIM905
+).union(UNITS, TENS, SCALES, MONTHS, WEEKDAYS)
+
+
 def intent(text: str) -> Intent:
     """Find what the caller wants from the conversation itself; name None when it is an answer or anything else."""
+    return NO_INTENT if only_answers(text) else by_rules(text)
+
+
+def only_answers(text: str) -> bool:
+    """Tell whether a turn holds nothing but words of plain answers ("about twenty five people")."""
+    return all(word.text in _ANSWERING or not word.text[0].isalpha() for word in words(text))
+
+
+def by_rules(text: str) -> Intent:
+    """Try every rule, in order."""
     wish = opt_out(text)
     if wish.name:
         return wish

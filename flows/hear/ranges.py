@@ -49,38 +49,44 @@ _JOINS = frozenset(
         "around",
     }
 )
-_ABOVE = ("over", "above", "more than", "at least", "north of", "upwards of", "upward of", "no less than", "not less than",
-          "no fewer than", "a minimum of", "minimum", "minimum of", "in excess of", "well over", "just over", "greater than", "exceeding")  # fmt: skip
-_BELOW = ("under", "below", "less than", "fewer than", "at most", "up to", "no more than", "not more than", "no higher than",
-          "south of", "a maximum of", "maximum", "maximum of", "max", "not over", "not above", "smaller than")  # fmt: skip
+_ABOVE = tuple(f" {phrase}" for phrase in ("over", "above", "more than", "at least", "north of", "upwards of", "upward of", "no less than", "not less than",
+          "no fewer than", "a minimum of", "minimum", "minimum of", "in excess of", "well over", "just over", "greater than", "exceeding"))  # fmt: skip
+_BELOW = tuple(f" {phrase}" for phrase in ("under", "below", "less than", "fewer than", "at most", "up to", "no more than", "not more than", "no higher than",
+          "south of", "a maximum of", "maximum", "maximum of", "max", "not over", "not above", "smaller than"))  # fmt: skip
 #: Close to the number, so the number itself is the answer.
-_NEAR = ("just over", "just under", "a little over", "a little under", "a bit over", "a bit under", "a little more than", "a bit more than",
-         "a little less than", "a bit less than", "a shade under", "a shade over", "slightly over", "slightly under", "a tad over", "a tad under")  # fmt: skip
-_ABOVE_AFTER = (
-    "or more",
-    "plus",
-    "+",
-    "and up",
-    "or above",
-    "minimum",
-    "at least",
-    "and above",
-    "or so more",
-    "or over",
-    "upwards",
-    "or higher",
+_NEAR = tuple(f" {phrase}" for phrase in ("just over", "just under", "a little over", "a little under", "a bit over", "a bit under", "a little more than", "a bit more than",
+         "a little less than", "a bit less than", "a shade under", "a shade over", "slightly over", "slightly under", "a tad over", "a tad under"))  # fmt: skip
+_ABOVE_AFTER = tuple(
+    f"{phrase} "
+    for phrase in (
+        "or more",
+        "plus",
+        "+",
+        "and up",
+        "or above",
+        "minimum",
+        "at least",
+        "and above",
+        "or so more",
+        "or over",
+        "upwards",
+        "or higher",
+    )
 )
-_BELOW_AFTER = (
-    "or less",
-    "or fewer",
-    "max",
-    "maximum",
-    "at most",
-    "tops",
-    "or under",
-    "or below",
-    "at the most",
-    "top",
+_BELOW_AFTER = tuple(
+    f"{phrase} "
+    for phrase in (
+        "or less",
+        "or fewer",
+        "max",
+        "maximum",
+        "at most",
+        "tops",
+        "or under",
+        "or below",
+        "at the most",
+        "top",
+    )
 )
 _HEDGES = re.compile(
     r"\b(?:about|around|roughly|maybe|approximately|approx|something like|or so|ish|nearly|almost|close to|i think|i guess|probably|give or take|say|some)\b"
@@ -125,17 +131,17 @@ def _join(part: Sequence[Word], first: Number, second: Number) -> Range | None:
     return Range(low.low, second.high, 0.95 if between else 0.85, ends)
 
 
-def _before(part: Sequence[Word], at: int, phrases: Sequence[str]) -> bool:
+def _before(part: Sequence[Word], at: int, phrases: tuple[str, ...]) -> bool:
     start = max(0, at - 5)
-    said = " " + " ".join(word.text for word in part[start:at] if word.text not in ("$", "£", "€")) + " "
-    return any(said.endswith(f" {phrase} ") for phrase in phrases)
+    said = " " + " ".join([word.text for word in part[start:at] if word.text not in ("$", "£", "€")])
+    return said.endswith(phrases)
 
 
-def _after(part: Sequence[Word], at: int, phrases: Sequence[str]) -> bool:
+def _after(part: Sequence[Word], at: int, phrases: tuple[str, ...]) -> bool:
     """Look behind a number, past one unit word: "fifty people or more"."""
     for start in (at, at + 1, at + 2):
-        said = " ".join(word.text for word in part[start : start + 3] if word.text not in BREAKS) + " "
-        if any(said.startswith(f"{phrase} ") for phrase in phrases):
+        said = " ".join([word.text for word in part[start : start + 3] if word.text not in BREAKS]) + " "
+        if said.startswith(phrases):
             return True
     return False
 
@@ -165,6 +171,7 @@ _ALONE = re.compile(
 _TWO = re.compile(
     r"\b(?:me and my (?:wife|husband|partner|brother|sister|business partner|co-?founder|son|daughter)|my (?:wife|husband|partner|brother|sister) and (?:me|i|myself)|the two of us|just us two|both of us)\b"
 )
+_WITH_ME = re.compile(r"\b(?:me|myself)\b|\bi (?:and|plus)\b")
 _PLUS_ME = re.compile(r"\b(?:plus|and) (?:me|myself)\b")
 _NOT_A_COUNT = frozenset(
     {
@@ -217,9 +224,8 @@ def integer_range(text: str) -> Hearing:
 def _counts(part: Words) -> list[Range]:
     """Return the counts in `part`, those of other things ("for ten years") only when there is nothing else."""
     lowered = spoken(part)
-    idioms = _IDIOMS.search(lowered)
     found = ranges(part)
-    if idioms and found:
+    if found and _IDIOMS.search(lowered):
         found = [count for count in found if not _is_idiom(part, count)]
     ends = {word.end: at for at, word in enumerate(part)}
     people = [count for count in found if _unit(part, ends[count.span[1]]) not in _NOT_A_COUNT]
@@ -243,6 +249,8 @@ def _restated(part: Words) -> bool:
 
 def _plus_me(text: str) -> Hearing | None:
     """Hear "five plus me" as six and "me and three others" as four."""
+    if not _WITH_ME.search(plain(text)):
+        return None
     part = words_of(text)
     others = re.search(r"\b(?:me|myself|i) (?:and|plus) ", plain(text))
     for at, word in enumerate(part):

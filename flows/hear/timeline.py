@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from flows.hear.calendar_day import MONTHS, day
+from flows.hear.calendar_day import MONTHS, day, month_day
 from flows.hear.date_time import local_time
 from flows.hear.heard import NOTHING, Hearing
 from flows.hear.ranges import VAGUE, ranges
@@ -208,8 +208,8 @@ def _calendar(said: str, part: Words, today: date, offset: int) -> _When | None:
 
 def _date_said(part: Words, today: date) -> _When | None:
     """Read a day of a month, "the first of December", which says more than its month does."""
-    dated = day(part, today)
-    if dated is None or dated.certainty < 0.95 or not any(w.text in MONTHS for w in part[dated.first : dated.end]):
+    dated = month_day(part, today)
+    if dated is None:
         return None
     ends = (part[dated.first].start, part[dated.end - 1].end)
     return _When((dated.day - today).days / 30.4, ends)

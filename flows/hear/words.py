@@ -35,6 +35,7 @@ _RETRACT = re.compile(
 )
 
 
+@lru_cache(maxsize=256)
 def plain(text: str) -> str:
     """Lower-case `text` with straight apostrophes; every character keeps its place."""
     lowered = text.translate(_CURLY).lower()
