@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from flows.expressions import Condition
@@ -195,14 +195,12 @@ class Flow:
     slots: tuple[Slot, ...]
     rules: tuple[Rule, ...]
     closing: Closing
-    _by_name: Mapping[str, Slot] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Index the slots: a step looks them up a dozen times."""
-        object.__setattr__(self, "_by_name", {slot.name: slot for slot in self.slots})
 
     def slot(self, name: str) -> Slot | None:
         """Return the slot called `name`, the callback slot included."""
         if name == CALLBACK:
             return self.closing.callback
-        return self._by_name.get(name)
+        for slot in self.slots:  # a step looks a dozen up: no generator
+            if slot.name == name:
+                return slot
+        return None
