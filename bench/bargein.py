@@ -164,9 +164,10 @@ async def _disturb(phone: Phone, where: Edge, kind: str, words: Mapping[str, Pcm
             said = await call.media.say(words[text])
             began = await call.media.wait_speech(said.end)
             with echoing(call) if kind == "echo" else nullcontext():
-                await _sound(call, kind, words)
+                sounding = asyncio.create_task(_sound(call, kind, words))
                 ended = await call.media.wait_quiet(_LONG_QUIET_S, timeout=30)
             call.media.stop_talking()
+            await sounding
             lengths.append(Segment(began, ended))
         pauses = [_longest_pause(call, one) for one in lengths]
         usual = found.pauses_ms.get("nothing", pauses)

@@ -14,17 +14,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
-from bot.bargein import Onset as OnsetAction
-from bot.bargein import Verdict, at_onset, at_turn
+from bot.bargein import Verdict, at_turn
 from bot.ear import Ear
 from bot.ear import Turn as Utterance
+from bot.floor import Batch, Clock, Floor
 from bot.hands import Hands
 from bot.history import History
-from bot.inbox import Arrived, Away, Back, Gone, Inbox, Key, Onset, Reported, Signal, Understood, Up
+from bot.inbox import Arrived, Away, Back, Glimpse, Gone, Inbox, Key, Onset, Reported, Signal, Understood, Up
 from bot.keys import Keys
 from bot.mind import Mind, NoMind
 from bot.mind_turn import Thinking
 from bot.mouth import Mouth
+from bot.overlap import Overlap
 from bot.recorder import Recorder
 from bot.waterfall import Waterfall
 from flows.engine import step
@@ -79,39 +80,6 @@ class Body:
     recorder: Recorder = field(default_factory=Recorder)
 
 
-@dataclass(slots=True)
-class Clock:
-    """The deadlines of the moment, Unix seconds; None when not running."""
-
-    no_input: float | None = None
-    no_input_s: float = 5.0
-    silences: int = 0
-    call: float | None = None
-    short: float | None = None  #: when a sound over an `ignore_short` prompt stops being short
-
-    def next(self, *others: float | None) -> float | None:
-        """The earliest deadline."""
-        return min((d for d in (self.no_input, self.call, self.short, *others) if d is not None), default=None)
-
-
-@dataclass(slots=True)
-class Batch:
-    """The effects of one step."""
-
-    effects: list[Effect]
-    reply: Waterfall | None = None  #: of what the caller had said, for the response time
-    stale: bool = False  #: newer effects are waiting: say no more
-
-
-@dataclass(slots=True)
-class Floor:
-    """Who has the floor: the prompt being spoken, words said over it that wait for its end, words being thought about."""
-
-    thinking: Thinking
-    saying: Say | None = None
-    held: list[Utterance] = field(default_factory=list)
-
-
 class Conversation:
     """Carries one call from the first ring to its record."""
 
@@ -119,10 +87,10 @@ class Conversation:
         self.state = state
         self._flow = flow
         self._body = body
-        self._call_max_s = call_max_s
-        self._clock = Clock()
+        self._clock = Clock(call_max_s=call_max_s)
         self._listen: Listen | None = None
         self._floor = Floor(Thinking(body.mind, lambda: body.inbox.put(Understood())))
+        self._overlap = Overlap(body.inbox, body.ear, body.mouth, self._floor, self._clock)
         self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._latest = Batch([])
         self._over = asyncio.Event()
@@ -132,7 +100,7 @@ class Conversation:
         worker = asyncio.create_task(self._work(), name="call.effects")
         try:
             while not self._over.is_set():
-                deadline = self._clock.next(self._body.keys.deadline)
+                deadline = self._clock.next(self._body.keys.deadline, self._floor.doubt.look_at)
                 wait = _TICK_S if deadline is None else min(_TICK_S, deadline - self._body.now())
                 signal = await self._body.inbox.next(wait)
                 if signal is not None:
@@ -141,6 +109,7 @@ class Conversation:
         finally:
             self._silence()
             await self._floor.thinking.stop()
+            await self._overlap.stop()
             self._batches.put_nowait(None)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(worker, _LAST_ACTS_S)
@@ -157,13 +126,11 @@ class Conversation:
             case Arrived():
                 pass  # the job has used it before the conversation began
             case Up(at):
-                self._clock.call = at + self._call_max_s
+                self._clock.call = at + self._clock.call_max_s
                 self._body.history.answered(at)
                 self._happen(Answered(at))
-            case Onset(at):
-                self._on_onset(at)
-            case Utterance():
-                self._on_turn(signal)
+            case Onset() | Glimpse() | Utterance():
+                self._on_sound(signal)
             case Key(at, key):
                 self._on_key(key, at)
             case Away(at):
@@ -188,23 +155,24 @@ class Conversation:
             case _:
                 assert_never(signal)
 
-    def _on_onset(self, at: float) -> None:
-        self._clock.no_input = None
-        self._body.history.sound(at)
-        self._floor.thinking.hold()
-        mouth, saying = self._body.mouth, self._floor.saying
-        if saying is None or not mouth.speaking:
-            return
-        match at_onset(saying.barge_in):
-            case OnsetAction.PAUSE:
-                mouth.pause()
-            case OnsetAction.FINISH_SENTENCE:
-                mouth.finish_sentence()
-            case OnsetAction.KEEP_TALKING:
-                self._clock.short = at + 0.5 if saying.barge_in is BargeIn.IGNORE_SHORT else None
+    def _on_sound(self, signal: Onset | Glimpse | Utterance) -> None:
+        match signal:
+            case Onset(at):
+                self._body.history.sound(at)
+                self._overlap.onset(at)
+            case Glimpse():
+                if self._overlap.glimpsed(signal, answers=self._takes_yes()):
+                    self._rearm_no_input(self._body.now())
+            case Utterance():
+                self._on_turn(signal)
+
+    def guessed(self, text: str) -> None:
+        """The caller has fallen silent, perhaps for a moment only, after these words."""
+        self._overlap.guessed(text, self._body.now(), answers=self._takes_yes())
 
     def _on_turn(self, turn: Utterance) -> None:
         self._clock.short = None
+        self._floor.doubt.over(turn.text)
         mouth, saying, thinking = self._body.mouth, self._floor.saying, self._floor.thinking
         thinking.release()
         if saying is None or not mouth.speaking:
@@ -265,6 +233,7 @@ class Conversation:
 
     def _check_deadlines(self, now: float) -> None:
         clock, keys = self._clock, self._body.keys
+        self._overlap.check(now)
         if keys.deadline is not None and keys.deadline <= now:
             if (entry := keys.expire()) is not None:
                 self._enter(entry, now)
@@ -282,7 +251,7 @@ class Conversation:
                 self._over.set()
                 return
             clock.call = now + _GRACE_S
-            log.warning("the call has reached its time limit of %.0f s", self._call_max_s)
+            log.warning("the call has reached its time limit of %.0f s", self._clock.call_max_s)
             self._happen(Operator(now, "end", "time limit"))
 
     # -- the step

@@ -37,6 +37,7 @@ _JUDGE_EVERY: Final = 5  # levels: speech and noise are told apart anew every 50
 _SEGMENT_S: Final = 18.0  # a monologue is decoded in segments: Moonshine takes 30 s
 _SEGMENT_MAX_S: Final = 24.0
 TURN_MAX_S: Final = 60.0
+_GLIMPSE_MIN: Final = 0.4  # of half a sentence, which is less certain than a whole one
 _CONFIDENCE_MIN: Final = 0.5  # below, without a hotword, it is noise that was guessed at
 
 
@@ -93,6 +94,12 @@ class Ear:
             self._decoder.restart(_DECODE_SOON_S if self.expect.kind in _QUICK else _DECODE_AFTER_S)
             self._sink.on_onset(at)
         self._follow(self._began_at, at)
+
+    async def glimpse(self, seconds: float) -> str:
+        """The words in the last `seconds` of a turn that is still being spoken; "" for noise."""
+        samples = self._sound.samples()[-round(seconds * RATE) :]
+        seen = await self._decoder.look(samples, self.expect.hotwords)
+        return seen.text if seen.biased or seen.confidence >= _GLIMPSE_MIN else ""
 
     async def finish(self, at: float, limit_s: float = 2.0) -> Turn | None:
         """The caller is gone: what was said of the turn still open, or None when there is none."""
@@ -260,6 +267,10 @@ class _Decoder:
     def _time(self, decoded: Future[Transcript], took_s: float) -> None:
         if decoded is self._guess:  # called in the decoding thread: of the newest guess only
             self._took_s = took_s
+
+    async def look(self, samples: Samples, hotwords: tuple[str, ...]) -> Transcript:
+        """Decode sound beside the turn's own guess."""
+        return await asyncio.wrap_future(self._executor.submit(self._recogniser.transcribe, samples, hotwords))
 
     def commit(self, samples: Samples, hotwords: tuple[str, ...]) -> None:
         self._certain.append(self._executor.submit(self._recogniser.transcribe, samples, hotwords))

@@ -81,7 +81,16 @@ class Understood:
     """A turn that was put to a language model can be used."""
 
 
-Signal: TypeAlias = Arrived | Up | Onset | Turn | Key | Away | Back | Gone | Reported | Understood
+@dataclass(frozen=True, slots=True)
+class Glimpse:
+    """A sound that goes on was looked at: its words so far, "" for noise."""
+
+    at: float
+    began_at: float
+    text: str
+
+
+Signal: TypeAlias = Glimpse | Arrived | Up | Onset | Turn | Key | Away | Back | Gone | Reported | Understood
 
 
 class Inbox:

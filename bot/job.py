@@ -20,6 +20,7 @@ from livekit.agents import AutoSubscribe, JobContext
 from bot import preload
 from bot.conversation import Body, Conversation
 from bot.ear import Ear
+from bot.echo import EchoGate, EchoingSpeaker
 from bot.hands import Hands, TransferRefused
 from bot.hangup import hang_up
 from bot.history import History
@@ -148,6 +149,7 @@ async def _converse(
         body.mind, body.recorder = mind, parts.recorder
         conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
         parts.foresight.think, parts.foresight.watch = conversation.foresee, history.hearing
+        parts.foresight.sift = conversation.guessed
         try:
             await conversation.run()
         except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept
@@ -259,14 +261,14 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         foresight = Foresight(patience)
         ear = Ear(inbox, senses.recogniser, senses.activity, listening, foresight)
         studio = Studio(senses.voice, preload.CACHE, rendering)
-        recorder = Recorder()
+        recorder, gate = Recorder(), EchoGate(ear.push)
 
         def hear(pcm: Pcm, at: float) -> None:
             recorder.caller(pcm, at)
-            ear.push(pcm, at)
+            gate.push(pcm, at)
 
         inbox.attach(hear)
-        mouth = Mouth(RecordedSpeaker(line.speaker, recorder), studio)
+        mouth = Mouth(EchoingSpeaker(RecordedSpeaker(line.speaker, recorder), gate), studio)
         try:
             yield Parts(inbox, line, ear, mouth, studio, foresight, recorder)
         finally:

@@ -39,15 +39,18 @@ class Guess:
 class Foresight:
     """`bot.ear.Patience` that shows every guess at a turn while the silence behind it is waited for.
 
-    `watch` is shown all guesses; `think` only those that may be whole.
+    `sift` is shown all guesses, `watch` those with words, `think` only those that may be whole.
     """
 
     def __init__(self, patience: Callable[[Expect, str], float]) -> None:
         self._patience = patience
         self.think: Callable[[str], None] | None = None
         self.watch: Callable[[str], None] | None = None
+        self.sift: Callable[[str], None] | None = None
 
     def __call__(self, expect: Expect, text: str) -> float:
+        if self.sift is not None:
+            self.sift(text)
         if self.watch is not None and text:
             self.watch(text)
         if self.think is not None and text and expect.kind not in _SPELLED:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.conversation import Body, Conversation
+from bot.doubt import FIRST_LOOK_S
 from bot.ear import Ear, Turn
 from bot.hands import Hands, TransferRefused
 from bot.history import History
@@ -175,6 +176,36 @@ async def test_a_backchannel_pauses_and_resumes_the_question(tmp_path: Path) -> 
         await call.turns()
         assert call.mouth.paused
         await call.says("Mm-hmm.", voiced_s=0.4)
+        assert not call.mouth.paused
+        await call.hear_out()
+        assert not any(interrupted for _, _, interrupted in await call.words())
+
+
+async def test_a_backchannel_need_not_be_decided_before_the_question_goes_on(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Sure.")
+        call.speaker.play(0.3)
+        call.inbox.put(Onset(AT))
+        await call.turns()
+        assert call.mouth.paused
+        call.conversation.guessed("Mm-hmm.")  # a guess, while the silence behind it is still waited for
+        assert not call.mouth.paused
+
+
+async def test_a_crowd_in_the_background_stops_the_bot_once_and_briefly(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Sure.")
+        call.speaker.play(0.3)
+        call.inbox.put(Onset(AT))
+        await call.turns()
+        assert call.mouth.paused
+        await call.pass_time(FIRST_LOOK_S)  # the ear looks at it and finds no words
+        assert not call.mouth.paused
+        await call.says("", voiced_s=3.0)
+        call.inbox.put(Onset(AT))
+        await call.turns()
         assert not call.mouth.paused
         await call.hear_out()
         assert not any(interrupted for _, _, interrupted in await call.words())

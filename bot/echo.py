@@ -1,0 +1,166 @@
+"""The echo gate: the bot's own voice, coming back from the caller's phone, must not sound like the caller to the ear.
+
+What was played is kept for a while. A frame that is quieter than that and is explained by it, shifted in time, becomes
+silence; what is explained in part loses that part. Words of the caller are louder than an echo and pass untouched; on
+a line without echo nothing is computed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bot.mouth import Speaker
+from bot.speech.audio import Pcm
+from bot.speech.voice import RATE
+
+Wave = npt.NDArray[np.float32]
+
+_RATE: Final = 8_000  #: the telephone's own; nothing above 4 kHz comes back
+_PLAYED_S: Final = 2.0
+_WINDOW: Final = _RATE * 24 // 100  #: compared at a time
+_LAGS_S: Final = 1.0  #: longest way to the phone's loudspeaker and back
+_NEAR: Final = _RATE * 6 // 100  #: once known, the way changes by no more than jitter
+_SILENCE: Final = 10 ** (-58 / 20) * 32768
+_WEAKER: Final = 10 ** (-6 / 20)  #: an echo loses at least 6 dB
+_IS_ECHO, _IN_PART = 0.5, 0.2  #: share of a frame's energy that is explained by what was played
+_HELD_MAX: Final = 3  #: frames that may wait for the decision
+
+
+class EchoGate:
+    """Between the line and the ear, one per call; `hear` gets every frame, cleaned."""
+
+    def __init__(self, hear: Callable[[Pcm, float], None]) -> None:
+        self._hear = hear
+        self._played = np.zeros(int(_PLAYED_S * _RATE), np.float32)
+        self._until = 0.0  # time of the end of `_played`
+        self._near = np.zeros(_WINDOW, np.float32)
+        self._lag: int | None = None  # samples from playing to hearing, once an echo was found
+        self._held: list[tuple[Pcm, float]] = []
+
+    def played(self, pcm: Pcm, rate: int, at: float) -> None:
+        """Samples that begin to play at `at` (Unix seconds)."""
+        wave = _decimate(pcm, rate // _RATE)
+        self._advance(max(self._until, at + len(wave) / _RATE))
+        end = len(self._played) - round((self._until - at) * _RATE) + len(wave)
+        self._played[max(0, end - len(wave)) : end] = wave[max(0, len(wave) - end) :]
+
+    def dropped(self, at: float) -> None:
+        """What was to be played from `at` on was not."""
+        if (unheard := round((self._until - at) * _RATE)) > 0:
+            self._played[-unheard:] = 0.0
+
+    def push(self, pcm: Pcm, at: float) -> None:
+        """A frame of the caller at 16 kHz that ended at `at`."""
+        wave = _decimate(pcm, 2)
+        self._near = np.concatenate((self._near, wave))[-_WINDOW:]
+        if self._until < at - _PLAYED_S or _rms(wave) < _SILENCE:
+            self._release(pcm, at)
+            return
+        self._advance(max(self._until, at))
+        share, echo = self._explained(at, len(wave))
+        if share > _IS_ECHO:
+            self._held = [(np.zeros_like(held), when) for held, when in self._held]
+            self._release(np.zeros_like(pcm), at)
+        elif share < _IN_PART or echo is None:
+            self._release(pcm, at)
+        elif self._lag is not None:
+            self._release(_subtract(pcm, echo), at)
+        elif len(self._held) < _HELD_MAX:
+            self._held.append((pcm, at))  # perhaps the beginning of an echo: the next frame tells
+        else:
+            self._release(pcm, at)
+
+    def _release(self, pcm: Pcm, at: float) -> None:
+        held, self._held = self._held, []
+        for frame, when in (*held, (pcm, at)):
+            self._hear(frame, when)
+
+    def _explained(self, at: float, size: int) -> tuple[float, Wave | None]:
+        """Share of the newest sound that is an echo, and the echo of the newest `size` samples; None: too loud for one."""
+        end = len(self._played) - round((self._until - at) * _RATE)
+        longest = int(_LAGS_S * _RATE) if self._lag is None else self._lag + _NEAR
+        shortest = 0 if self._lag is None else max(0, self._lag - _NEAR)
+        past = self._played[max(0, end - longest - _WINDOW) : max(0, end - shortest)]
+        if len(past) < _WINDOW or _rms(past) < _SILENCE:
+            return 0.0, None
+        energy = np.maximum(_sums(past), _WINDOW * _SILENCE**2)  # what was hardly audible explains nothing
+        product = _correlate(past, self._near)
+        likeness = np.abs(product) / np.sqrt(energy * float(np.dot(self._near, self._near)) + 1.0)
+        best = int(likeness.argmax())
+        gain = float(product[best] / (energy[best] + 1.0))
+        if _rms(self._near) > _WEAKER * float(np.sqrt(energy[best] / _WINDOW)) and likeness[best] ** 2 < _IS_ECHO:
+            return 0.0, None
+        share = float(likeness[best] ** 2)
+        if share > _IS_ECHO:
+            self._lag = len(past) - _WINDOW - best + shortest
+        return share, gain * past[best + _WINDOW - size : best + _WINDOW]
+
+    def _advance(self, until: float) -> None:
+        shift = round((until - self._until) * _RATE)
+        if shift <= 0:
+            return
+        if shift >= len(self._played):
+            self._played[:] = 0.0
+        else:
+            self._played[:-shift] = self._played[shift:].copy()
+            self._played[-shift:] = 0.0
+        self._until = until
+
+
+def _decimate(pcm: Pcm, factor: int) -> Wave:
+    whole = pcm[: len(pcm) // factor * factor].reshape(-1, factor)
+    return np.asarray(whole.mean(axis=1), np.float32)
+
+
+def _rms(wave: Wave) -> float:
+    return float(np.sqrt(np.dot(wave, wave) / max(1, len(wave))))
+
+
+def _sums(past: Wave) -> Wave:
+    """Energy of each stretch as long as the window."""
+    total = np.concatenate(([0.0], np.cumsum(past.astype(np.float64) ** 2)))
+    return np.asarray(total[_WINDOW:] - total[:-_WINDOW], np.float32)
+
+
+def _correlate(past: Wave, near: Wave) -> Wave:
+    size = 1 << (len(past) + len(near) - 1).bit_length()
+    spectrum = np.fft.rfft(past, size) * np.conj(np.fft.rfft(near, size))
+    return np.asarray(np.fft.irfft(spectrum, size)[: len(past) - len(near) + 1], np.float32)
+
+
+def _subtract(pcm: Pcm, echo: Wave) -> Pcm:
+    rest = pcm[: 2 * len(echo)].astype(np.float32) - np.repeat(echo, 2)
+    return np.concatenate((np.clip(rest, -32768, 32767).astype(np.int16), pcm[2 * len(echo) :]))
+
+
+class EchoingSpeaker:
+    """A `Speaker` that tells the gate what is played, and when."""
+
+    def __init__(self, speaker: Speaker, gate: EchoGate, clock: Callable[[], float] = time.time) -> None:
+        self._speaker = speaker
+        self._gate = gate
+        self._clock = clock
+
+    async def write(self, pcm: Pcm) -> None:
+        """See `Speaker`."""
+        self._gate.played(pcm, RATE, self._clock() + self._speaker.queued_s)
+        await self._speaker.write(pcm)
+
+    async def wait_below(self, seconds: float) -> None:
+        """See `Speaker`."""
+        await self._speaker.wait_below(seconds)
+
+    def clear(self) -> None:
+        """See `Speaker`."""
+        self._gate.dropped(self._clock())
+        self._speaker.clear()
+
+    @property
+    def queued_s(self) -> float:
+        """See `Speaker`."""
+        return self._speaker.queued_s

@@ -1,0 +1,46 @@
+"""What a conversation keeps of the moment: deadlines, effects on their way, and who has the floor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bot.doubt import Doubt
+from bot.ear import Turn as Utterance
+from bot.mind_turn import Thinking
+from bot.waterfall import Waterfall
+from flows.model import Effect, Say
+
+
+@dataclass(slots=True)
+class Clock:
+    """The deadlines of the moment, Unix seconds; None when not running."""
+
+    no_input: float | None = None
+    no_input_s: float = 5.0
+    silences: int = 0
+    call: float | None = None
+    call_max_s: float = 600.0
+    short: float | None = None  #: when a sound over an `ignore_short` prompt stops being short
+
+    def next(self, *others: float | None) -> float | None:
+        """The earliest deadline."""
+        return min((d for d in (self.no_input, self.call, self.short, *others) if d is not None), default=None)
+
+
+@dataclass(slots=True)
+class Batch:
+    """The effects of one step."""
+
+    effects: list[Effect]
+    reply: Waterfall | None = None  #: of what the caller had said, for the response time
+    stale: bool = False  #: newer effects are waiting: say no more
+
+
+@dataclass(slots=True)
+class Floor:
+    """Who has the floor: the prompt being spoken, words said over it that wait for its end, words being thought about."""
+
+    thinking: Thinking
+    saying: Say | None = None
+    held: list[Utterance] = field(default_factory=list)
+    doubt: Doubt = field(default_factory=Doubt)
