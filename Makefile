@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fix bench clean doctor environment uv packages server
+.PHONY: help demo web test lint fix bench clean doctor environment uv packages server
 
 PYTHON ?= python3
 ARGS ?=
@@ -19,6 +19,12 @@ demo: uv ## Phone the bot and watch the call; ARGS=--stay keeps it up, ARGS="--j
 	@echo "Python packages (about 300 MB, the first time only)"
 	@uv sync --locked --no-dev --inexact --python $(PYTHON)
 	@$(RUN) leadline demo $(ARGS)
+
+web: ## Build the page to talk to the bot in a browser; serve it with `leadline up --web`
+	@command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	  || { echo "Node 20.19 or later with npm is needed to build the page (Debian: apt-get install nodejs npm, or https://nodejs.org); everything else works without"; exit 1; }
+	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
+	@echo "built: uv run leadline up --web"
 
 test: environment packages server lint ## Check everything: style, types, imports, tests, calls over SIP
 	$(RUN) pytest $(ARGS)

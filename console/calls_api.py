@@ -37,7 +37,7 @@ async def detail(call: Visible, desk: AtDesk) -> CallDetail:
         record=cast("dict[str, JsonValue]", dict(call.record)),
         turns=[turn_row(turn) for turn in await desk.calls.turns(call.id)],
         answers=[_answer_row(answer) for answer in await desk.calls.answers(call.id)],
-        recording=False,
+        recording=None,
         since=desk.events.mark(call.begun.created_at),
     )
 

@@ -172,6 +172,13 @@ class AnswerRow(_Answer):
     at: float
 
 
+class RecordingRow(_Answer):
+    """A recording that can be played; `began_at` puts the transcript in step with it."""
+
+    began_at: float
+    seconds: float
+
+
 class CallDetail(_Answer):
     """Everything about a call. `since` is where its live events begin."""
 
@@ -181,7 +188,7 @@ class CallDetail(_Answer):
     record: dict[str, JsonValue]
     turns: list[TurnRow]
     answers: list[AnswerRow]
-    recording: bool
+    recording: RecordingRow | None
     since: str
 
 

@@ -1,0 +1,53 @@
+// Both sides' words: final ones as turns, those not final yet below, in step with the recording when it plays.
+import { useEffect, useRef } from "react";
+import type { Turn } from "./api";
+import { clock } from "./format";
+import type { View } from "./view";
+
+export function Transcript({ view, began, playing, seek }: {
+  view: View; began: number; playing: number | null; seek: ((seconds: number) => void) | null;
+}) {
+  const end = useRef<HTMLDivElement>(null);
+  const now = playing === null ? -1 : current(view.turns, began, playing);
+  const count = view.turns.length;
+  useEffect(() => {
+    if (view.call.ended_at === null) end.current?.scrollIntoView?.({ block: "nearest" });
+  }, [count, view.speaking, view.hearing, view.call.ended_at]);
+  return (
+    <section className="panel transcript" aria-labelledby="said">
+      <h2 id="said">Said</h2>
+      <div className="turns" tabIndex={0} role="region" aria-label="Transcript">
+        <ol role="log" aria-live="polite" aria-label="What was said">
+          {view.turns.map((turn) => (
+            <Line key={turn.n} turn={turn} at={turn.at - began} current={turn.n === now} seek={seek} />
+          ))}
+        </ol>
+        {view.speaking && <p className="turn bot partial"><b>Bot</b> {view.speaking}</p>}
+        {(view.sound || view.hearing) && <p className="turn caller partial"><b>Caller</b> {view.hearing || "…"}</p>}
+        {count === 0 && !view.speaking && <p className="hint">Nothing was said yet.</p>}
+        <div ref={end} />
+      </div>
+    </section>
+  );
+}
+
+function Line({ turn, at, current, seek }: { turn: Turn; at: number; current: boolean; seek: ((at: number) => void) | null }) {
+  const time = clock(at);
+  return (
+    <li className={`turn ${turn.who}`} aria-current={current || undefined}>
+      <b>{turn.who === "bot" ? "Bot" : "Caller"}</b>{" "}
+      {turn.mode === "keypad" ? <kbd aria-label={`keys ${turn.text}`}>{turn.text}</kbd> : turn.text || <i>(not understood)</i>}
+      {turn.interrupted && <i> (interrupted)</i>}
+      <span className="meta">
+        {seek ? <button type="button" className="link" onClick={() => seek(at)} aria-label={`Play from ${time}`}>{time}</button> : time}
+        {turn.response_ms !== null && ` · answered after ${turn.response_ms} ms`}
+        {turn.heard_ms !== undefined && `, heard here after ${turn.heard_ms} ms`}
+      </span>
+    </li>
+  );
+}
+
+/** The turn that is being spoken at a place of the recording, seconds; -1 before the first. */
+export function current(turns: Turn[], began: number, seconds: number): number {
+  return turns.reduce((found, turn) => (turn.at - began <= seconds + 0.05 ? turn.n : found), -1);
+}
