@@ -143,7 +143,7 @@ async def _converse(
         },
         lead=call.lead,
     )
-    async with open_mind(settings.llm, settings.llm_base_url, history.asked_model) as mind:
+    async with open_mind(settings.llm, settings.llm_base_url, history.asked_model, preload.INTENTS) as mind:
         await _prepare_greeting(parts.studio, flow, state)
         body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
         body.mind, body.recorder = mind, parts.recorder

@@ -14,8 +14,10 @@ from typing import Any, Final, Protocol
 
 from livekit.agents import APIConnectOptions, APIError, APIStatusError, APITimeoutError, llm
 
+from bot.near_mind import NearMind
 from bot.providers import ProviderUnusable, llm_plugin
 from flows.flow import Flow
+from flows.hear import IntentModel
 from flows.model import Meaning
 from flows.retelling import read_summary, retellable, summary_instructions, summary_schema, summary_turn
 from flows.state import State
@@ -210,19 +212,25 @@ class ModelMind:
 
 
 @asynccontextmanager
-async def open_mind(choice: str, base_url: str, told: Callable[[Verdict, int], None]) -> AsyncIterator[Mind]:
-    """The mind that the settings name. A model that cannot be used costs the call nothing but its help."""
+async def open_mind(
+    choice: str, base_url: str, told: Callable[[Verdict, int], None], near: IntentModel | None = None
+) -> AsyncIterator[Mind]:
+    """The mind that the settings name. A model that cannot be used costs the call nothing but its help.
+
+    `near` guesses wishes by their nearest example where the rules and the language model know nothing.
+    """
     try:
         model = llm_plugin(choice, base_url)
     except ProviderUnusable as wrong:
         log.error("this call goes by the rules alone: %s", wrong)
         model = None
     if model is None:
-        yield NoMind()
+        yield NoMind() if near is None else NearMind(near)
         return
     model.prewarm()  # the connection is there before the first question
     try:
-        yield ModelMind(model, told)
+        asked = ModelMind(model, told)
+        yield asked if near is None else NearMind(near, asked)
     finally:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(model.aclose(), _CLOSE_S)

@@ -13,6 +13,7 @@ from typing import Final
 
 from bot.providers import ProviderUnusable, preload
 from bot.settings import BotSettings
+from bot.speech.intents import nearest_example
 from bot.speech.moonshine import Recogniser
 from bot.speech.vad import builtin
 from bot.speech.voice import Voice
@@ -21,7 +22,7 @@ from flows.flow import Flow
 from flows.prompts import fixed
 from store.flowfiles import list_flows, load_flow
 
-__all__ = ["CACHE", "FLOWS", "RECOGNISER", "VOICE"]
+__all__ = ["CACHE", "FLOWS", "INTENTS", "RECOGNISER", "VOICE"]
 
 log = logging.getLogger("leadline.preload")
 
@@ -38,6 +39,7 @@ if "local" in (SETTINGS.stt, SETTINGS.tts):  # elsewhere the local weights may n
     from bot.speech import local
 
     RECOGNISER, VOICE = local.RECOGNISER, local.VOICE
+INTENTS: Final = nearest_example() if SETTINGS.intents == "minilm" else None
 CACHE: Final = PromptCache(SETTINGS.prompt_folder)
 FLOWS: Final[dict[str, Flow]] = {name: load_flow(name) for name in list_flows()}
 

@@ -31,6 +31,9 @@ class BotSettings(BaseSettings):
     flow: str = Field(default="b2b-software", description="the flow of a call whose dispatch names none")
     stt: str = "local"
     tts: str = "local"
+    intents: Literal["minilm", "none"] = Field(
+        default="minilm", description="guesses at wishes that no rule knows: minilm, or none"
+    )
     llm: str = Field(default="none", description="openai/MODEL, or none: rules only")
     llm_base_url: str = Field(default="", description="an OpenAI-compatible server instead of the provider's own")
     vad: str = "builtin"

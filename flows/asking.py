@@ -17,8 +17,8 @@ SILENCES_MAX: Final = 3
 #: Seconds of silence granted to a caller who asked for a moment.
 WAIT_S: Final = 30.0
 _CONFIRM_TRIES: Final = 2
-_MENU: Final = Keypad("menu")
-_CONFIRM_NO_INPUT_S: Final = 4.0
+MENU: Final = Keypad("menu")
+CONFIRM_NO_INPUT_S: Final = 4.0
 
 
 def go_on(turn: Turn) -> None:
@@ -84,7 +84,7 @@ def listen(turn: Turn, no_input_s: float | None = None) -> None:
     if slot is None:
         turn.listen(Expect(), Keypad(), no_input_s or 5.0)
     elif turn.focus.stage == "confirm":
-        turn.listen(Expect("confirm", slot.name), _MENU, no_input_s or _CONFIRM_NO_INPUT_S)
+        turn.listen(Expect("confirm", slot.name), MENU, no_input_s or CONFIRM_NO_INPUT_S)
     else:
         choices = tuple(word for words in slot.choices.values() for word in words)
         expect = Expect(slot.type, slot.name, (*slot.words.cues, *choices))
@@ -93,6 +93,8 @@ def listen(turn: Turn, no_input_s: float | None = None) -> None:
 
 def repeat(turn: Turn) -> None:
     """Put the open question again, without counting a failure."""
+    if turn.focus.guess:
+        turn.refocus(changed(turn.focus, guess=""))
     slot = turn.slot
     if slot is None:
         go_on(turn)
@@ -176,7 +178,7 @@ def give_up(turn: Turn, slot: Slot, why: str) -> None:
 
 def silence(turn: Turn) -> None:
     """The caller said nothing: shorter, then by example and keypad, then goodbye."""
-    focus = changed(turn.focus, silences=turn.focus.silences + 1)
+    focus = changed(turn.focus, silences=turn.focus.silences + 1, guess="")
     turn.refocus(focus)
     slot = turn.slot
     if focus.silences >= SILENCES_MAX:

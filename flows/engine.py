@@ -42,13 +42,15 @@ from flows.model import (
 from flows.record import record
 from flows.state import Context, Focus, State
 from flows.turn import Turn, unsaid
-from flows.wishes import knows_not, leave, model_wish, only_asks, reply
+from flows.wishes import ask_guess, doubtful_answer, guess, knows_not, leave, model_wish, only_asks, reply, take_guess
 
 __all__ = ["begin", "record", "step"]
 
 _ASKING: Final = ("ask", "confirm")
 #: A wish is followed at or above this certainty; an opt-out is followed whenever the rules see one.
 _WISH: Final = 0.5
+#: A goodbye that is no guess.
+_FOLLOWED: Final = 0.7
 
 
 def begin(
@@ -122,6 +124,8 @@ def _heard(turn: Turn, event: Heard) -> None:
         return
     if turn.focus.silences:
         turn.refocus(changed(turn.focus, silences=0))
+    if turn.focus.guess and take_guess(turn, text):
+        return
     if not text:
         miss(turn)
         return
@@ -144,6 +148,8 @@ def _heard_answer(turn: Turn, event: Heard, wish: Intent) -> None:
         repeat(turn)
         return
     asked = turn.slot
+    if guess(event).name == "opt_out" and doubtful_answer(turn, event.text) and ask_guess(turn, "opt_out"):
+        return
     if take_words(turn, event):
         if wish.name in INTENTS_ANSWERED:
             reply(turn, wish.name or "", event)
@@ -159,11 +165,15 @@ def _heard_answer(turn: Turn, event: Heard, wish: Intent) -> None:
 
 def _without_answer(turn: Turn, event: Heard, wish: Intent) -> None:
     """The caller's words answered nothing."""
+    if wish.name is None:
+        wish = guess(event)
+        if ask_guess(turn, wish.name):
+            return
     if wish.name == "repeat":
         repeat(turn)
     elif wish.name == "wait":
         hold(turn)
-    elif wish.name == "goodbye":
+    elif wish.name == "goodbye" and wish.certainty >= _FOLLOWED:
         closing.end(turn, "abandoned")
     elif wish.name in INTENTS_ANSWERED or (event.meaning is not None and event.meaning.reply):
         reply(turn, wish.name or "", event)
@@ -200,7 +210,12 @@ def _pressed(turn: Turn, event: Pressed) -> None:
         return
     if turn.focus.silences:
         turn.refocus(changed(turn.focus, silences=0))
-    match _command(turn, event.digits, outbound):
+    if turn.focus.guess and event.digits in ("1", "2"):
+        take_guess(turn, "yes" if event.digits == "1" else "no")
+        return
+    command = _command(turn, event.digits, outbound)
+    turn.refocus(changed(turn.focus, guess=""))
+    match command:
         case "repeat":
             repeat(turn)
         case "human":
@@ -214,7 +229,12 @@ def _pressed(turn: Turn, event: Pressed) -> None:
 def _command(turn: Turn, digits: str, outbound: bool) -> str:
     """Return what a command key asks for. While digits are collected commands are doubled: 95 opts nobody out."""
     slot = turn.slot
-    collecting = turn.focus.stage == "ask" and slot is not None and slot.keypad.keypad.collect == "digits"
+    collecting = (
+        turn.focus.stage == "ask"
+        and not turn.focus.guess
+        and slot is not None
+        and slot.keypad.keypad.collect == "digits"
+    )
     commands = {"**": "repeat", "*0": "human", "*9": "opt_out"}
     if not collecting:
         commands |= {"*": "repeat", "0": "human", "9": "opt_out"}

@@ -20,6 +20,11 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "skip": (),  # a question is left open
     "no_answer_known": (),  # the caller asked what the flow has no reply to
     "asked_before": (),  # the caller asked the same again and again
+    "guess_opt_out": (),  # shall we never call again?
+    "guess_human": (),  # a person?
+    "guess_callback": (),  # another time?
+    "guess_wrong_number": (),  # the wrong person?
+    "guess_not_interested": (),  # end the call?
     "transferring": (),
     "transfer_failed": (),  # nobody took the call; a callback is offered next
     "transfer_goodbye": (),  # the same, where the flow has no callback to offer
@@ -40,6 +45,17 @@ TRANSFER_LINES = (
     "briefing_keys",
     "caller_gone",
 )
+#: Asked when a nearest example, not a rule, says what the caller wants. A flow may leave any of them out: then such a
+#: guess is not followed.
+GUESS_LINES = {
+    "opt_out": "guess_opt_out",
+    "human": "guess_human",
+    "callback": "guess_callback",
+    "busy": "guess_callback",
+    "wrong_number": "guess_wrong_number",
+    "not_interested": "guess_not_interested",
+    "goodbye": "guess_not_interested",
+}
 FRAGMENTS: Mapping[str, tuple[str, ...]] = {
     "yes": (),
     "no": (),

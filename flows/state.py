@@ -36,6 +36,7 @@ class Focus:
     misses: int = 0  #: no-matches and refused read-backs
     silences: int = 0  #: no-inputs in a row
     rejected: tuple[Value, ...] = ()  #: what the caller said is wrong
+    guess: str = ""  #: the wish that the caller is being asked about, "opt_out"
 
 
 @dataclass(frozen=True, slots=True)

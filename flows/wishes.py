@@ -7,18 +7,25 @@ from types import MappingProxyType
 from typing import Final
 
 from flows import closing
-from flows.answering import OPEN_TYPES, keep, understand
-from flows.asking import open_callback
+from flows.answering import DOUBTED, OPEN_TYPES, keep, understand
+from flows.asking import CONFIRM_NO_INPUT_S, MENU, open_callback, repeat
 from flows.flow import CALLBACK
 from flows.grounding import grounded_reply
+from flows.hear import hear
 from flows.hear.heard import NO_INTENT, Intent
-from flows.model import Heard, Mode, SlotType, changed
+from flows.lines import GUESS_LINES
+from flows.model import Expect, Heard, Mode, SlotType, changed
+from flows.readback import line
 from flows.turn import Turn
 
 #: The certainty that a language model's reading needs.
 _MODEL_WISH: Final = 0.7
+#: Below that a model's reading, if it is at least this certain, is a guess: the caller is asked whether it is right.
+GUESS: Final = 0.55
 #: The same question from the caller is answered so many times.
 _REPLIES_MAX: Final = 2
+#: A "no" of so many words says nothing else.
+_BARE_NO: Final = 4
 
 
 _KNOWS_NOT = re.compile(
@@ -94,3 +101,62 @@ def model_wish(event: Heard) -> Intent:
     if meaning is None or meaning.intent is None or meaning.certainty < _MODEL_WISH:
         return NO_INTENT
     return Intent(meaning.intent, meaning.certainty, None)
+
+
+def guess(event: Heard) -> Intent:
+    """Return what a nearest example takes the words for; nothing of it is done without the caller's yes."""
+    meaning = event.meaning
+    if meaning is None or meaning.intent is None or not GUESS <= meaning.certainty < _MODEL_WISH:
+        return NO_INTENT
+    return Intent(meaning.intent, meaning.certainty, None)
+
+
+def ask_guess(turn: Turn, wish: str | None) -> bool:
+    """Ask whether the caller wants what his words resemble, once for each wish. Returns False when it is not asked."""
+    key = GUESS_LINES.get(wish or "", "")
+    counts = turn.state.counts
+    if not wish or key not in turn.flow.script.lines or counts.digressions.get(key):
+        return False
+    asked = MappingProxyType({**counts.digressions, key: 1})
+    turn.state = changed(turn.state, counts=changed(counts, digressions=asked))
+    turn.refocus(changed(turn.focus, guess=wish))
+    turn.say(line(turn.flow, key), "ask", turn.focus.slot)
+    turn.listen(Expect("confirm", turn.focus.slot), MENU, CONFIRM_NO_INPUT_S)
+    return True
+
+
+def doubtful_answer(turn: Turn, text: str) -> bool:
+    """Tell whether the words answer the open question only perhaps, so that a guessed opt-out must be asked about."""
+    slot = turn.slot
+    return slot is None or turn.focus.stage != "ask" or understand(turn, slot, text).certainty < DOUBTED
+
+
+def take_guess(turn: Turn, text: str) -> bool:
+    """Take the caller's yes or no to a guess. Returns False when the words say something else, and then they count."""
+    wish = turn.focus.guess
+    if not wish:
+        return False
+    turn.refocus(changed(turn.focus, guess=""))
+    said = hear(SlotType.YES_NO, text).value
+    if said == "yes":
+        follow(turn, wish)
+    elif said == "no" and len(text.split()) <= _BARE_NO:
+        repeat(turn)
+    else:
+        return False
+    return True
+
+
+def follow(turn: Turn, wish: str) -> None:
+    """Do what the caller has said yes to."""
+    match wish:
+        case "opt_out":
+            closing.opt_out(turn)
+        case "human":
+            closing.hand_over(turn)
+        case "callback" | "busy":
+            open_callback(turn)
+        case "goodbye":
+            closing.end(turn, "abandoned")
+        case _:
+            closing.end(turn, wish)

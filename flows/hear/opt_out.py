@@ -115,10 +115,14 @@ _HINT = re.compile(
     rf"\b(?:{_CONTACT}|{_CONTACTING}|{_CALLS}|list|lists|remove|delete|erase|database|system|records?|files?|consent|permission|opt|unsubscribe|alone|stop|quit|cease|number|again|off)\b"
 )
 
+#: A number being read out.
+_READ_OUT = re.compile(r"(?:\d[\W_]*){5}")
+
 
 def hints(text: str) -> bool:
     """Tell whether a guess that this is an opt-out can be right: it speaks of calls, lists or leaving alone, and not in ordinary talk."""
-    return bool(_HINT.search(blank(plain(text))))
+    said = blank(plain(text))
+    return bool(_HINT.search(said)) and not _READ_OUT.search(said)
 
 
 def opt_out(text: str) -> Intent:
