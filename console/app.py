@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 from collections.abc import AsyncIterator
 from typing import Final
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.staticfiles import StaticFiles
 
 from console import calls_api, door_api, flows_api, live_api, token_api
 from console.desk import Desk
 from console.guard import Guard
-from console.limits import Limit
 from console.rooms import TOKEN_S
 from flows.model import Direction
 from store.calls import NOT_PLACED, StoreError
@@ -26,7 +25,7 @@ log = logging.getLogger("leadline.console")
 
 _SWEEP_EVERY_S: Final = 30.0
 _RECENT: Final = 200
-_REQUESTS_PER_S, _REQUESTS_AT_ONCE = 50.0, 300
+_ASSET: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _UNBUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Leadline</title>
 <h1>The page is not built</h1><p>Run <code>make web</code> and load this again. The API is here already:
 <a href="/api/openapi.json">/api/openapi.json</a>.</p></html>"""
@@ -63,7 +62,7 @@ def build(desk: Desk) -> FastAPI:
         Guard,
         hosts=(desk.settings.host, *desk.settings.hosts),
         livekit_url=desk.rooms.public_url,
-        limit=Limit(_REQUESTS_PER_S, _REQUESTS_AT_ONCE),
+        limit=desk.limits.requests,
         now=desk.now,
     )
     return app
@@ -77,16 +76,13 @@ def _serve_page(app: FastAPI, desk: Desk) -> None:
         file = page / "index.html"
         return HTMLResponse(file.read_text(encoding="utf-8") if file.is_file() else _UNBUILT)
 
-    # Names of built files hold a hash of their content, so a browser need never ask again.
-    app.mount("/assets", _Assets(directory=page / "assets", check_dir=False), name="assets")
-
-
-class _Assets(StaticFiles):
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        """A file that never changes."""
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-        return response
+    @app.get("/assets/{name}", include_in_schema=False)
+    def asset(name: str) -> Response:
+        file = page / "assets" / name
+        if not _ASSET.fullmatch(name) or not file.is_file():
+            raise HTTPException(404, "there is no such file")
+        # Names of built files hold a hash of their content, so a browser need never ask again.
+        return FileResponse(file, headers={"Cache-Control": "public, max-age=31536000, immutable"})
 
 
 async def _told(_: Request, error: Exception) -> Response:

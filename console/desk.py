@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, HTTPException, Request
@@ -25,6 +26,8 @@ STREAMS_MAX: Final = 64
 class Limits:
     """How much of what is slow or costly one client may have."""
 
+    #: Requests of any kind.
+    requests: Limit = field(default_factory=lambda: Limit(50, 300))
     #: Passwords: five tries, then one every 30 s.
     logins: Limit = field(default_factory=lambda: Limit(1 / 30, 5))
     #: Calls: ten at once, then one every 6 s.
@@ -42,6 +45,7 @@ class Desk:
     events: Events
     rooms: Rooms
     cookies: Cookies
+    recordings: Path
     now: Callable[[], float]
     logins: Mapping[str, Login] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)

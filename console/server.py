@@ -62,29 +62,34 @@ async def open_desk(settings: ConsoleSettings, livekit: LiveKitSettings, store: 
         )
     rooms = Rooms(livekit.url, settings.livekit_url or livekit.url, livekit.api_key, secret)
     async with open_calls(store.database_url) as calls, RedisEvents(store.redis_url, time.time) as events:
-        yield Desk(settings, calls, events, rooms, Cookies(secret), time.time, logins)
+        yield Desk(settings, calls, events, rooms, Cookies(secret), store.recordings_dir, time.time, logins)
 
 
 async def serve(settings: ConsoleSettings, livekit: LiveKitSettings, store: StoreSettings) -> None:
     """Serve until SIGTERM or Ctrl-C."""
     async with open_desk(settings, livekit, store) as desk:
-        config = uvicorn.Config(
-            build(desk),
-            host=settings.host,
-            port=settings.port,
-            access_log=False,  # paths name calls
-            log_level="warning",
-            server_header=False,
-            date_header=False,
-            proxy_headers=bool(settings.proxy),
-            forwarded_allow_ips=settings.proxy or None,
-            limit_concurrency=_CONNECTIONS_MAX,
-            timeout_graceful_shutdown=_GRACE_S,
-            ssl_certfile=settings.tls_cert,
-            ssl_keyfile=settings.tls_key,
-            ws="none",
-        )
-        await _Server(config).serve()
+        await _Server(configuration(desk)).serve()
+
+
+def configuration(desk: Desk) -> uvicorn.Config:
+    """How the desk is served."""
+    settings = desk.settings
+    return uvicorn.Config(
+        build(desk),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # paths name calls
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        proxy_headers=bool(settings.proxy),
+        forwarded_allow_ips=settings.proxy or None,
+        limit_concurrency=_CONNECTIONS_MAX,
+        timeout_graceful_shutdown=_GRACE_S,
+        ssl_certfile=settings.tls_cert,
+        ssl_keyfile=settings.tls_key,
+        ws="none",
+    )
 
 
 class _Server(uvicorn.Server):

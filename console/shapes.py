@@ -173,10 +173,11 @@ class AnswerRow(_Answer):
 
 
 class RecordingRow(_Answer):
-    """A recording that can be played; `began_at` puts the transcript in step with it."""
+    """A part of the recording that can be played; `began_at` puts the transcript in step with it."""
 
+    part: int
     began_at: float
-    seconds: float
+    seconds: float | None = Field(description="null: it still runs, or its process died; the file knows its length")
 
 
 class CallDetail(_Answer):
@@ -188,7 +189,7 @@ class CallDetail(_Answer):
     record: dict[str, JsonValue]
     turns: list[TurnRow]
     answers: list[AnswerRow]
-    recording: RecordingRow | None
+    recordings: list[RecordingRow]
     since: str
 
 

@@ -20,10 +20,10 @@ export interface Answer {
   slot: string; shown: string; raw: string; mode: string; confirmed: string; tries: number; certainty: number;
 }
 export interface Points { rule: string; points: number }
-export interface Recording { began_at: number; seconds: number }
+export interface Part { part: number; began_at: number; seconds: number | null }
 export interface Detail {
   call: CallRow; flow: Flow | null; lead: Record<string, string>; record: Record<string, unknown>;
-  turns: Turn[]; answers: Answer[]; recording: Recording | null; since: string;
+  turns: Turn[]; answers: Answer[]; recordings: Part[]; since: string;
 }
 export type Field = string | number | boolean | null;
 export interface LiveEvent { id: string; at: number; call_id: string; kind: string; fields: Record<string, Field> }
@@ -83,5 +83,5 @@ export const api = {
   begin: (order: Order) => post<Ticket>("/api/token", order),
   comeBack: (id: string) => post<Ticket>("/api/token", { call_id: id }),
   eventsOf: (id: string, since: string) => `/api/calls/${encodeURIComponent(id)}/events?since=${encodeURIComponent(since)}`,
-  recordingOf: (id: string) => `/api/calls/${encodeURIComponent(id)}/recording`,
+  recordingOf: (id: string, part: number) => `/api/calls/${encodeURIComponent(id)}/recordings/${part}`,
 };

@@ -21,7 +21,7 @@ const LEFT: Partial<Record<Left, [string, string]>> = {
 export function CallPage({ id, ticket, leave }: { id: string; ticket: Ticket | null; leave: (keepSeat: boolean) => void }) {
   const { view, detail, problem, live, heard, look } = useCall(id);
   const [playing, setPlaying] = useState<number | null>(null);
-  const [seek, setSeek] = useState<number | null>(null);
+  const [seek, setSeek] = useState<{ at: number } | null>(null);
   const [how, setHow] = useState<Left | null>(null);
   const left = (told: Left) => { setHow(told); leave(told === "lost"); look(); };
   if (problem && view === null)
@@ -29,7 +29,8 @@ export function CallPage({ id, ticket, leave }: { id: string; ticket: Ticket | n
       <a href="#/">Back to the start</a></Notice>;
   if (view === null || detail === null) return <p>Loading the call…</p>;
   const over = view.call.ended_at !== null;
-  const began = detail.recording?.began_at ?? view.call.answered_at ?? view.call.created_at;
+  const parts = over ? detail.recordings : [];
+  const began = view.call.answered_at ?? view.call.created_at;
   return (
     <article className="call" aria-label="Call">
       <Title view={view} live={live} mine={ticket !== null} />
@@ -40,9 +41,9 @@ export function CallPage({ id, ticket, leave }: { id: string; ticket: Ticket | n
         </Notice>
       )}
       {over && <Result view={view} detail={detail} />}
-      {detail.recording && <Player id={id} seconds={detail.recording.seconds} seek={seek} tell={setPlaying} />}
+      {parts.length > 0 && <Player id={id} parts={parts} seek={seek} tell={setPlaying} />}
       <div className="columns">
-        <Transcript view={view} began={began} playing={playing} seek={detail.recording ? setSeek : null} />
+        <Transcript view={view} began={began} playing={playing} seek={parts.length > 0 ? (at) => setSeek({ at }) : null} />
         <div className="side">
           {!over && <NowAsking view={view} />}
           <Answers view={view} flow={detail.flow} />
@@ -64,6 +65,7 @@ function Title({ view, live, mine }: { view: View; live: boolean; mine: boolean 
         <span className={`badge ${state.toLowerCase()}`} role="status">{state}</span>{" "}
         {moment(call.created_at)} · {call.flow}
         {call.ended_at !== null && call.answered_at !== null && ` · ${clock(call.ended_at - call.answered_at)}`}
+        {view.recording && " · recording"}
         {call.ended_at === null && !live && " · connecting to live events…"}
       </p>
     </div>

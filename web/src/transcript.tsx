@@ -5,10 +5,10 @@ import { clock } from "./format";
 import type { View } from "./view";
 
 export function Transcript({ view, began, playing, seek }: {
-  view: View; began: number; playing: number | null; seek: ((seconds: number) => void) | null;
+  view: View; began: number; playing: number | null; seek: ((at: number) => void) | null;
 }) {
   const end = useRef<HTMLDivElement>(null);
-  const now = playing === null ? -1 : current(view.turns, began, playing);
+  const now = playing === null ? -1 : current(view.turns, playing);
   const count = view.turns.length;
   useEffect(() => {
     if (view.call.ended_at === null) end.current?.scrollIntoView?.({ block: "nearest" });
@@ -19,7 +19,7 @@ export function Transcript({ view, began, playing, seek }: {
       <div className="turns" tabIndex={0} role="region" aria-label="Transcript">
         <ol role="log" aria-live="polite" aria-label="What was said">
           {view.turns.map((turn) => (
-            <Line key={turn.n} turn={turn} at={turn.at - began} current={turn.n === now} seek={seek} />
+            <Line key={turn.n} turn={turn} time={clock(turn.at - began)} current={turn.n === now} seek={seek} />
           ))}
         </ol>
         {view.speaking && <p className="turn bot partial"><b>Bot</b> {view.speaking}</p>}
@@ -31,15 +31,14 @@ export function Transcript({ view, began, playing, seek }: {
   );
 }
 
-function Line({ turn, at, current, seek }: { turn: Turn; at: number; current: boolean; seek: ((at: number) => void) | null }) {
-  const time = clock(at);
+function Line({ turn, time, current, seek }: { turn: Turn; time: string; current: boolean; seek: ((at: number) => void) | null }) {
   return (
     <li className={`turn ${turn.who}`} aria-current={current || undefined}>
       <b>{turn.who === "bot" ? "Bot" : "Caller"}</b>{" "}
       {turn.mode === "keypad" ? <kbd aria-label={`keys ${turn.text}`}>{turn.text}</kbd> : turn.text || <i>(not understood)</i>}
       {turn.interrupted && <i> (interrupted)</i>}
       <span className="meta">
-        {seek ? <button type="button" className="link" onClick={() => seek(at)} aria-label={`Play from ${time}`}>{time}</button> : time}
+        {seek ? <button type="button" className="link" onClick={() => seek(turn.at)} aria-label={`Play from ${time}`}>{time}</button> : time}
         {turn.response_ms !== null && ` · answered after ${turn.response_ms} ms`}
         {turn.heard_ms !== undefined && `, heard here after ${turn.heard_ms} ms`}
       </span>
@@ -47,7 +46,7 @@ function Line({ turn, at, current, seek }: { turn: Turn; at: number; current: bo
   );
 }
 
-/** The turn that is being spoken at a place of the recording, seconds; -1 before the first. */
-export function current(turns: Turn[], began: number, seconds: number): number {
-  return turns.reduce((found, turn) => (turn.at - began <= seconds + 0.05 ? turn.n : found), -1);
+/** The turn that is being spoken at a moment of the recording (Unix seconds); -1 before the first. */
+export function current(turns: Turn[], at: number): number {
+  return turns.reduce((found, turn) => (turn.at <= at + 0.05 ? turn.n : found), -1);
 }

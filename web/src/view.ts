@@ -14,6 +14,7 @@ export interface View {
   /** The caller is making sound. */
   sound: boolean;
   away: boolean;
+  recording: boolean;
   answers: Record<string, Answer>;
   score: Score | null;
   question: Question | null;
@@ -27,7 +28,7 @@ export function begin(detail: Detail): View {
   return {
     call: detail.call,
     turns: detail.turns,
-    speaking: "", hearing: "", sound: false, away: false,
+    speaking: "", hearing: "", sound: false, away: false, recording: false,
     answers: Object.fromEntries(detail.answers.map((answer) => [answer.slot, answer])),
     score: record.score ?? null,
     question: null,
@@ -48,6 +49,8 @@ export function refresh(view: View, detail: Detail): View {
     question: rows.call.ended_at === null ? view.question : null,
     speaking: rows.call.ended_at === null ? view.speaking : "",
     hearing: rows.call.ended_at === null ? view.hearing : "",
+    away: view.away && rows.call.ended_at === null,
+    recording: view.recording && rows.call.ended_at === null,
     sound: view.sound && rows.call.ended_at === null,
     answers: { ...rows.answers, ...view.answers },
     heard_ms: view.heard_ms,
@@ -88,13 +91,15 @@ export function apply(view: View, event: LiveEvent): View {
       return { ...view, score: { total: number(f.total), qualified_at: number(f.qualified_at), points: list(f.points) } };
     case "question":
       return { ...view, question: question(f) };
+    case "recording":
+      return { ...view, recording: f.on === true };
     case "away":
       return { ...view, away: true };
     case "back":
       return { ...view, away: false };
     case "ended": {
       const call = { ...view.call, ended_at: number(f.at), disposition: text(f.disposition), score: number(f.score) };
-      return { ...view, call, question: null, speaking: "", hearing: "", sound: false, away: false };
+      return { ...view, call, question: null, speaking: "", hearing: "", sound: false, away: false, recording: false };
     }
     case "retold":
       return { ...view, summary: text(f["pii.summary"]) };
