@@ -12,6 +12,7 @@ from typing import TypeAlias
 from livekit import api
 
 import sip.dial
+from campaigns.diary import Diary
 from campaigns.guard import GatePolicy, Refused, check, check_caller_id, check_sip_address
 from campaigns.numbers import classify
 from flows.model import Direction
@@ -35,6 +36,7 @@ __all__ = [
     "hang_up",
     "is_up",
     "permit",
+    "would_permit",
 ]
 
 log = logging.getLogger(__name__)
@@ -107,7 +109,7 @@ class Placed:
 DialOutcome: TypeAlias = Placed | Refused
 
 
-async def permit(leg: Leg, policy: GatePolicy, calls: Calls, now: float) -> Permit | Refused:
+async def permit(leg: Leg, policy: GatePolicy, calls: Calls, now: float, *, reserve: bool = True) -> Permit | Refused:
     """Decide whether a leg may be dialled, and reserve what it may cost. Every leg of every call passes here: calls from
     the command line or the API, transfers however they are made, and whatever a model asked for.
 
@@ -124,10 +126,12 @@ async def permit(leg: Leg, policy: GatePolicy, calls: Calls, now: float) -> Perm
         return Refused("opted_out", "whoever has this number asked not to be called again")
     charge = Charge(leg.call_id, leg.name, now, policy.rate_for(country), leg.max_call_s)
     day = now - now % _DAY_S
-    if not await calls.reserve(charge, day, policy.spend_per_day):
-        spent = await calls.spent(day)
+    spent = await calls.spent(day)
+    limit = policy.spend_per_day
+    fits = limit is None or spent + charge.most <= limit
+    if not (await calls.reserve(charge, day, limit) if reserve else fits):
         why = (
-            f"{spent:.2f} of {policy.spend_per_day or 0:.2f} for today (UTC) are spent or reserved, and this call may cost "
+            f"{spent:.2f} of {limit or 0:.2f} for today (UTC) are spent or reserved, and this call may cost "
             f"{charge.most:.2f}; LEADLINE_SPEND_PER_DAY sets the limit"
         )
         return Refused("spend", why)
@@ -182,14 +186,40 @@ async def dial(
         ringing_s=request.ringing_s,
         max_call_s=request.max_call_s,
     )
-    try:
-        dialled = await sip.dial.dial(lk, invite, on_stage)
-    except asyncio.CancelledError:
-        await calls.settle(request.call_id, leg.name, 0)
-        await calls.finish(request.call_id, NOT_PLACED, 0, {"outcome": "cancelled"}, clock())
-        raise
-    await _keep_outcome(calls, request.call_id, dialled, clock())
+    async with Diary(calls, request.call_id, clock) as diary:
+        diary.note("gate", "permitted", ringing_s=request.ringing_s, max_call_s=request.max_call_s)
+
+        def staged(stage: Stage) -> None:
+            _note_stage(diary, stage, request.route, allowed)
+            on_stage(stage)
+
+        try:
+            dialled = await sip.dial.dial(lk, invite, staged)
+        except asyncio.CancelledError:
+            diary.note("gate", "cancelled")
+            await calls.settle(request.call_id, leg.name, 0)
+            await calls.finish(request.call_id, NOT_PLACED, 0, {"outcome": "cancelled"}, clock())
+            raise
+        await _keep_outcome(calls, request.call_id, allowed.to, dialled, diary)
     return Placed(request.call_id, dialled.outcome)
+
+
+def _note_stage(diary: Diary, stage: Stage, route: Route, allowed: Permit) -> None:
+    match stage:
+        case "waiting for the agent":
+            diary.note("room", "made")
+        case "dialling":
+            numbers = {"pii.to": allowed.to, "pii.from": allowed.caller_id}
+            diary.note("agent", "ready")
+            diary.note("sip", "invite", trunk=route.name or route.trunk_id, address=route.address, **numbers)
+        case "ringing":
+            diary.note("sip", "ringing")
+
+
+async def would_permit(request: DialRequest, policy: GatePolicy, calls: Calls, now: float) -> Permit | Refused:
+    """What the gate would say to a call, without reserving or dialling anything."""
+    leg = Leg(request.call_id, request.number, request.route, request.caller_id, max_call_s=request.max_call_s)
+    return await permit(leg, policy, calls, now, reserve=False)
 
 
 async def hang_up(lk: api.LiveKitAPI, call_id: str) -> None:
@@ -207,14 +237,19 @@ def room_of(call_id: str) -> str:
     return f"call-{call_id}"
 
 
-async def _keep_outcome(calls: Calls, call_id: str, dialled: Dialled, now: float) -> None:
-    outcome = dialled.outcome
+async def _keep_outcome(calls: Calls, call_id: str, number: str, dialled: Dialled, diary: Diary) -> None:
+    outcome, now = dialled.outcome, diary.clock()
+    told = {"ending": outcome.name.value, "status": outcome.sip_status, "phrase": outcome.phrase}
     await calls.sip_result(call_id, outcome.sip_status, outcome.phrase)
     if outcome.name is Ending.ANSWERED:
+        diary.note("sip", "answered", sip_call_id=dialled.sip_call_id)
         await calls.answered(call_id, now, dialled.sip_call_id)
-    else:
-        await calls.settle(call_id, CALL, 0)
-        await calls.finish(call_id, _disposition(outcome), 0, {"outcome": outcome.name.value}, now)
+        return
+    diary.note("sip", "failed", **told)
+    await calls.settle(call_id, CALL, 0)
+    if outcome.name is Ending.UNWANTED:  # RFC 8197: whoever has this number told the network to keep us away
+        await calls.opt_out(number, "seller", now, "sip 607", call_id, "sip-607")
+    await calls.finish(call_id, _disposition(outcome), 0, {"outcome": outcome.name.value}, now)
 
 
 def _row(request: DialRequest, allowed: Permit, room: str, now: float) -> NewCall:
@@ -232,5 +267,5 @@ def _row(request: DialRequest, allowed: Permit, room: str, now: float) -> NewCal
 
 
 def _disposition(outcome: Outcome) -> str:
-    reached = {Ending.BUSY, Ending.DECLINED, Ending.UNANSWERED, Ending.NOT_FOUND}
+    reached = {Ending.BUSY, Ending.DECLINED, Ending.UNWANTED, Ending.UNANSWERED, Ending.NOT_FOUND}
     return NO_CONTACT if outcome.name in reached else NOT_PLACED

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,20 +18,24 @@ from rich.markup import escape
 if TYPE_CHECKING:
     from livekit import api
 
-    from campaigns.gate import DialOutcome, DialRequest, GatePolicy
+    from campaigns.gate import DialOutcome, DialRequest, GatePolicy, Permit, Refused
     from cli.target import Target
     from flows.flow import Flow
     from store.calls import Call, Calls
+    from store.events import LiveEvent
 
 # LiveKit's client and libphonenumber are imported where they are used, so that other commands start quickly.
 
 EXIT_CODES = """
-Exit codes: 0 answered · 3 busy · 4 declined · 5 unanswered · 6 refused by the gate · 7 trunk, gateway, agent or LiveKit
-out of order · 8 no such number · 1 wrong settings · 2 wrong usage · 130 interrupted.
+Exit codes: 0 answered · 3 busy · 4 declined or unwanted · 5 unanswered · 6 refused by the gate · 7 trunk, gateway, agent
+or LiveKit out of order · 8 no such number · 9 blocked by the network · 1 wrong settings · 2 wrong usage · 130
+interrupted.
 """
-_EXIT = {"answered": 0, "busy": 3, "declined": 4, "unanswered": 5, "not_found": 8}
+_EXIT = {"answered": 0, "busy": 3, "declined": 4, "unwanted": 4, "unanswered": 5, "not_found": 8, "blocked": 9}
 _REFUSED, _OUT_OF_ORDER = 6, 7
 _POLL_S = 0.5
+#: How long the last words may take to come through.
+_LAST_WORDS_S = 0.3
 #: How long the bot may take to write its result once the room is gone.
 _RECORD_S = 8.0
 
@@ -47,6 +53,17 @@ class Wish:
     trunk: str
     caller_id: str
     lead: Mapping[str, str]
+    ringing_s: int | None = None
+    max_call_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How the person wants to see it."""
+
+    watch: bool = False
+    as_json: bool = False
+    dry_run: bool = False
 
 
 def call(
@@ -55,10 +72,17 @@ def call(
     trunk: Annotated[str, typer.Option("--trunk", help="A stored outbound trunk's name, or host:port.")] = "",
     caller_id: Annotated[str, typer.Option("--from", help="The number shown; one of yours.")] = "",
     var: Annotated[list[str] | None, typer.Option("--var", help="What is known of the person: name=value.")] = None,
+    ring: Annotated[int | None, typer.Option("--ring", min=15, max=75, help="Give up after so many seconds.")] = None,
+    longest: Annotated[
+        int | None, typer.Option("--max", min=30, max=7200, help="The longest call, in seconds.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Print both sides' words as they are spoken.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Ask the gate, and dial nobody.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result for programs, and nothing else.")] = False,
     name: Annotated[str | None, typer.Option("--name", "-n", help="A local stack's name.")] = None,
 ) -> None:
-    """Call a number, hold the conversation, print the result."""
-    console = Console(highlight=False, soft_wrap=True)
+    """Call a number, hold the conversation, print the result. Ctrl-C hangs up, also while it rings."""
+    console = Console(highlight=False, soft_wrap=True, quiet=as_json)
     from pydantic import ValidationError
 
     from cli.stack.problem import StackError
@@ -69,13 +93,13 @@ def call(
     from store.calls import StoreError
 
     try:
-        wish = Wish(number, flow, trunk, caller_id, _lead(var or []))
-        code = asyncio.run(_call(find_target(name), wish, console))
+        wish = Wish(number, flow, trunk, caller_id, _lead(var or []), ring, longest)
+        code = asyncio.run(_call(find_target(name), wish, console, Shown(watch, as_json, dry_run)))
     except (CallError, FlowError, RouteError, SipSettingsError, StackError, StoreError, ValidationError) as wrong:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(str(wrong))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        console.print("interrupted: the call is ended")
+        Console(stderr=True).print("interrupted: the call is ended")
         raise typer.Exit(130) from None
     raise typer.Exit(code)
 
@@ -102,8 +126,8 @@ def _lead(pairs: list[str]) -> dict[str, str]:
     return lead
 
 
-async def _call(target: Target, wish: Wish, console: Console) -> int:
-    from campaigns.gate import Refused, dial
+async def _call(target: Target, wish: Wish, console: Console, shown: Shown) -> int:
+    from campaigns.gate import Refused, dial, would_permit
     from flows.schema import parse_flow
     from sip.settings import open_api
     from store.database import open_calls
@@ -113,16 +137,88 @@ async def _call(target: Target, wish: Wish, console: Console) -> int:
     conversation = parse_flow(body, source)
     async with open_api(target.sip) as lk, open_calls(target.database_url) as calls:
         request = await _request(lk, target, wish, conversation)
+        if shown.dry_run:
+            return _told_verdict(console, await would_permit(request, _policy(), calls, time.time()), shown)
         await calls.keep_flow(conversation.hash, conversation.name, body)
         console.print(f"call {request.call_id}: {escape(wish.number)}")
-        outcome = await dial(lk, request, _policy(), calls, time.time, lambda stage: console.print(f"  {stage}…"))
-        if isinstance(outcome, Refused):
-            console.print(f"[red]refused[/] by the gate ({outcome.rule}): {escape(outcome.why)}")
-        else:
+        async with _watching(target, request.call_id, console, shown):
+            outcome = await dial(lk, request, _policy(), calls, time.time, lambda stage: console.print(f"  {stage}…"))
+            if isinstance(outcome, Refused):
+                return _told_verdict(console, outcome, shown)
             console.print(f"  [bold]{escape(str(outcome.outcome))}[/]")
-            if exit_code(outcome) == 0:
-                await _until_over(lk, calls, request, console)
+            ended = await _until_over(lk, calls, request) if exit_code(outcome) == 0 else None
+        if exit_code(outcome) != 0:
+            console.print(f"[dim]why, step by step: leadline calls rca {request.call_id[:8]}[/]")
+        elif ended is None:
+            console.print("[red]the call is over, but the bot left no record[/]: `leadline logs worker` may say why")
+        else:
+            from cli.calls import print_call
+
+            print_call(console, ended, await calls.answers(ended.id), await calls.turns(ended.id))
+        if shown.as_json:
+            _print_json(await calls.get(request.call_id), outcome)
         return exit_code(outcome)
+
+
+def _told_verdict(console: Console, verdict: Permit | Refused, shown: Shown) -> int:
+    from campaigns.gate import Refused
+
+    if isinstance(verdict, Refused):
+        console.print(f"[red]refused[/] by the gate ({verdict.rule}): {escape(verdict.why)}")
+        if shown.as_json:
+            typer.echo(json.dumps({"outcome": "refused", "rule": verdict.rule, "why": verdict.why}))
+        return _REFUSED
+    console.print(f"the gate lets it through: {verdict.to}, showing {verdict.caller_id}; nothing was dialled")
+    if shown.as_json:
+        typer.echo(json.dumps({"outcome": "permitted", "to": verdict.to, "caller_id": verdict.caller_id}))
+    return 0
+
+
+def _print_json(call: Call, outcome: DialOutcome) -> None:
+    from campaigns.gate import Placed
+    from cli.calls import call_as_dict
+
+    ending = outcome.outcome.name.value if isinstance(outcome, Placed) else "refused"
+    typer.echo(json.dumps({"outcome": ending, **call_as_dict(call)}, default=str))
+
+
+@asynccontextmanager
+async def _watching(target: Target, call_id: str, console: Console, shown: Shown) -> AsyncIterator[None]:
+    """Print what is said while it is said, if that is wanted and Redis tells."""
+    if not shown.watch:
+        yield
+        return
+    from store.redis_events import RedisEvents
+
+    async def follow() -> None:
+        async for event in events.follow(call_id, since="0"):
+            if (line := _line(event)) is not None:
+                console.print(line)
+
+    async with RedisEvents(target.redis_url, time.time) as events:
+        watching = asyncio.create_task(follow(), name="watch")
+        try:
+            yield
+            await asyncio.sleep(_LAST_WORDS_S)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+def _line(event: LiveEvent) -> str | None:
+    """A live event as a line; None for those that say nothing to a person."""
+    match event.kind:
+        case "said" | "heard":
+            who = "[cyan]bot   [/]" if event.kind == "said" else "[green]person[/]"
+            return f"  {who} {escape(str(event.fields.get('pii.text', '')))}"
+        case "pressed":
+            return f"  [green]person[/] [dim]presses[/] {escape(str(event.fields.get('pii.digits', '')))}"
+        case "answer":
+            return f"         [dim]{escape(str(event.fields.get('slot')))} = {escape(str(event.fields.get('pii.value', '')))}[/]"
+        case "opt_out":
+            return "         [yellow]asked not to be called again[/]"
+        case _:
+            return None
 
 
 async def _request(lk: api.LiveKitAPI, target: Target, wish: Wish, conversation: Flow) -> DialRequest:
@@ -138,8 +234,8 @@ async def _request(lk: api.LiveKitAPI, target: Target, wish: Wish, conversation:
         route=route,
         caller_id=caller_id,
         lead=wish.lead,
-        ringing_s=target.sip.ringing_s,
-        max_call_s=target.sip.max_call_s,
+        ringing_s=wish.ringing_s or target.sip.ringing_s,
+        max_call_s=wish.max_call_s or target.sip.max_call_s,
     )
 
 
@@ -149,20 +245,15 @@ def _policy() -> GatePolicy:
     return GateSettings().policy
 
 
-async def _until_over(lk: api.LiveKitAPI, calls: Calls, request: DialRequest, console: Console) -> None:
-    """Wait for the bot's result and print it; leaving early (Ctrl-C) ends the call."""
+async def _until_over(lk: api.LiveKitAPI, calls: Calls, request: DialRequest) -> Call | None:
+    """Wait for the bot's result; leaving early (Ctrl-C) ends the call."""
     from campaigns.gate import hang_up
-    from cli.calls import print_call
 
     try:
-        ended = await _record(lk, calls, request)
+        return await _record(lk, calls, request)
     except asyncio.CancelledError:
         await hang_up(lk, request.call_id)
         raise
-    if ended is None:
-        console.print("[red]the call is over, but the bot left no record[/]: `leadline logs worker` may say why")
-        return
-    print_call(console, ended, await calls.answers(ended.id), await calls.turns(ended.id))
 
 
 async def _record(lk: api.LiveKitAPI, calls: Calls, request: DialRequest) -> Call | None:

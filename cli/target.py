@@ -15,10 +15,11 @@ DEFAULT_STACK = "local"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where LiveKit and the rows are."""
+    """Where LiveKit, the rows and the live events are."""
 
     sip: SipSettings
     database_url: str
+    redis_url: str = ""
 
 
 def find_target(stack: str | None = None) -> Target:
@@ -39,6 +40,7 @@ def find_target(stack: str | None = None) -> Target:
                 "api_secret": kept.get("LIVEKIT_API_SECRET", ""),
             }
         )
-    set_by_hand = "database_url" in rows.model_fields_set
-    url = rows.database_url if set_by_hand and not stack else kept.get("LEADLINE_DATABASE_URL", rows.database_url)
-    return Target(sip, url)
+    by_hand = rows.model_fields_set if not stack else set()
+    url = rows.database_url if "database_url" in by_hand else kept.get("LEADLINE_DATABASE_URL", rows.database_url)
+    redis = rows.redis_url if "redis_url" in by_hand else kept.get("LEADLINE_REDIS_URL", rows.redis_url)
+    return Target(sip, url, redis)

@@ -16,6 +16,8 @@ class Ending(StrEnum):
     ANSWERED = "answered"
     BUSY = "busy"
     DECLINED = "declined"
+    UNWANTED = "unwanted"  #: whoever was called asked the network to keep such calls away
+    BLOCKED = "blocked"  #: the network kept the call away: it is about the number that we show
     UNANSWERED = "unanswered"
     NOT_FOUND = "not_found"
     TRUNK_REFUSED = "trunk_refused"  #: credentials, our rights, codecs: nothing about whom we called
@@ -48,7 +50,8 @@ class Outcome:
         return f"{self.name.value} ({detail})" if detail else self.name.value
 
 
-#: RFC 3261 §21 gives the codes, RFC 8197 adds 607 (unwanted), RFC 8688 adds 608 (rejected by an analytics service).
+#: RFC 3261 §21 gives the codes, RFC 8197 adds 607 (unwanted), RFC 8688 adds 608 (rejected by an analytics service). US
+#: carriers say "603 Network Blocked" where they block (47 CFR 64.1200(k), ATIS-1000099).
 _BY_STATUS = {
     404: Ending.NOT_FOUND,
     408: Ending.UNANSWERED,
@@ -60,8 +63,8 @@ _BY_STATUS = {
     600: Ending.BUSY,
     603: Ending.DECLINED,
     604: Ending.NOT_FOUND,
-    607: Ending.DECLINED,
-    608: Ending.DECLINED,
+    607: Ending.UNWANTED,
+    608: Ending.BLOCKED,
 }
 
 #: Twirp codes of failures that carry no SIP status. A ring-out is `canceled`, and so is a peer that says nothing at all.
@@ -81,6 +84,8 @@ def of_status(status: int, phrase: str = "") -> Outcome:
     """The outcome of a final SIP response."""
     if 200 <= status < 300:
         return Outcome(Ending.ANSWERED, status, phrase or "OK")
+    if status == 603 and "blocked" in phrase.lower():
+        return Outcome(Ending.BLOCKED, status, phrase)
     other = Ending.TRUNK_DOWN if 500 <= status < 600 else Ending.TRUNK_REFUSED
     return Outcome(_BY_STATUS.get(status, other), status, phrase)
 

@@ -29,6 +29,8 @@ WRITES: Final = (
     "keep_flow",
     "opt_out",
     "put_recording",
+    "note",
+    "settle",
 )
 
 

@@ -64,7 +64,17 @@ async def test_an_answered_call_has_its_row_and_its_lead() -> None:
     assert call.begun == NewCall(
         "c1", Direction.OUTBOUND, "b2b-software", "h1", "call-c1", "+12025550100", LEE, 100.0, {"first_name": "Ada"}
     )
-    assert (call.sip.status, call.sip.call_id, call.answered_at, call.ended_at) == (200, "SCL_1", 101.0, None)
+    assert (call.sip.status, call.sip.call_id, call.ended_at) == (200, "SCL_1", None)
+    assert call.answered_at is not None
+    happened = await calls.happenings("c1")
+    assert [(one.source, one.name) for one in happened] == [
+        ("gate", "permitted"),
+        ("room", "made"),
+        ("agent", "ready"),
+        ("sip", "invite"),
+        ("sip", "answered"),
+    ]
+    assert happened[3].facts["address"] == "127.0.0.1:5099"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +82,9 @@ async def test_an_answered_call_has_its_row_and_its_lead() -> None:
     [
         (486, "Busy Here", "resource_exhausted", 429, "no_contact", "busy"),
         (603, "Decline", "permission_denied", 403, "no_contact", "declined"),
+        (603, "Network Blocked", "permission_denied", 403, "not_placed", "blocked"),
+        (607, "Unwanted", "permission_denied", 403, "no_contact", "unwanted"),
+        (608, "Rejected", "permission_denied", 403, "not_placed", "blocked"),
         (480, "Temporarily Unavailable", "resource_exhausted", 429, "no_contact", "unanswered"),
         (404, "Not Found", "not_found", 404, "no_contact", "not_found"),
         (503, "Service Unavailable", "failed_precondition", 412, "not_placed", "trunk_down"),
@@ -86,7 +99,11 @@ async def test_a_failed_call_is_closed_with_what_the_network_said(
         await dial(lk, request(), GatePolicy(), calls, ticking())
     call = await calls.get("c1")
     assert (call.sip.status, call.sip.phrase) == (status, phrase)
-    assert (call.disposition, call.record, call.ended_at) == (disposition, {"outcome": outcome}, 101.0)
+    assert (call.disposition, call.record) == (disposition, {"outcome": outcome})
+    assert call.ended_at is not None
+    failed = (await calls.happenings("c1"))[-1]
+    assert (failed.name, failed.facts) == ("failed", {"ending": outcome, "status": status, "phrase": phrase})
+    assert await calls.is_suppressed(LEE) == (status == 607)
     assert call.answered_at is None
 
 

@@ -18,8 +18,8 @@ from sip.outcome import Ending, Outcome, of_error, of_status
         (486, Ending.BUSY, True),
         (600, Ending.BUSY, True),
         (603, Ending.DECLINED, False),
-        (607, Ending.DECLINED, False),
-        (608, Ending.DECLINED, False),
+        (607, Ending.UNWANTED, False),
+        (608, Ending.BLOCKED, False),
         (408, Ending.UNANSWERED, True),
         (480, Ending.UNANSWERED, True),
         (487, Ending.UNANSWERED, True),
@@ -40,6 +40,11 @@ def test_sip_statuses(status: int, ending: Ending, retryable: bool) -> None:
     outcome = of_status(status, "Some Phrase")
     assert outcome == Outcome(ending, status, "Some Phrase")
     assert outcome.retryable is retryable
+
+
+def test_a_network_that_blocks_is_not_a_person_who_declines() -> None:
+    assert of_status(603, "Network Blocked").name is Ending.BLOCKED
+    assert of_status(603, "Decline").name is Ending.DECLINED
 
 
 @given(st.integers(200, 699))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from flows.model import Answer, Direction, Mode
 from store.calls import Calls, NewCall, Part, Turn
 from store.database import open_calls
+from store.happenings import Happening
 from store.journal import Journal, JournalFull
 from store.memory_calls import MemoryCalls
 from store.writer import Patience, Writer, journal_path, replay
@@ -36,6 +37,8 @@ ONE_OF_EACH: tuple[Write, ...] = (
     write(Calls.put_answers, "c1", (Answer("who", {"name": "Ada", "company": None}, "Ada", Mode.SPEECH, at=2.5),)),
     OPT_OUT,
     write(Calls.put_recording, "c1", Part(1, 104.0, 55.5, "whole")),
+    write(Calls.note, "c1", Happening(105.0, "agent", "heard", {"seconds": 2.5, "identity": "bot-1"})),
+    write(Calls.settle, "c1", "transfer-1", 33.0),
     write(Calls.finish, "c1", "qualified", 50, {"score": {"total": 50}}, 160.0),
 )
 
