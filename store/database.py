@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,7 +67,12 @@ def _make_file(database: str | None) -> None:
     path = Path(database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.open("ab").close()
+        # Never open a database that is there: closing it again would drop the locks of this process's connections to it
+        # (POSIX locks belong to the process), and others would take the log away under them.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        if not os.access(path, os.R_OK | os.W_OK) or not path.is_file():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as wrong:
         raise DatabaseUnusable(f"cannot open the database {database}: {wrong.strerror}; choose another place") from None
 

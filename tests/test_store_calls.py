@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -282,3 +284,18 @@ async def test_a_writer_and_a_reader_do_not_block_each_other(tmp_path: Path) -> 
 
         await asyncio.gather(write(), read())
         assert len(await reading.turns("c1")) == 50
+
+
+async def test_opening_a_database_twice_drops_no_locks_of_the_first(tmp_path: Path) -> None:
+    """POSIX locks belong to the process: were the file opened and closed beside SQLite, the next process to close it
+    would delete the write-ahead log that the first connection still uses."""
+    file = tmp_path / "calls.db"
+    url = f"sqlite+aiosqlite:///{file}"
+    async with open_calls(url) as first:
+        await first.begin(new_call())
+        async with open_calls(url) as second:
+            await second.get("c1")
+        other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('select count(*) from calls').fetchone(); c.close()"
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", other, str(file))
+        assert await process.wait() == 0
+        assert os.path.exists(f"{file}-wal")  # noqa: ASYNC240 -- a look at the disk
