@@ -94,7 +94,7 @@ def call(
 
     try:
         wish = Wish(number, flow, trunk, caller_id, _lead(var or []), ring, longest)
-        code = asyncio.run(_call(find_target(name), wish, console, Shown(watch, as_json, dry_run)))
+        code = asyncio.run(place_call(find_target(name), wish, console, Shown(watch, as_json, dry_run)))
     except (CallError, FlowError, RouteError, SipSettingsError, StackError, StoreError, ValidationError) as wrong:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(str(wrong))}")
         raise typer.Exit(1) from None
@@ -126,7 +126,8 @@ def _lead(pairs: list[str]) -> dict[str, str]:
     return lead
 
 
-async def _call(target: Target, wish: Wish, console: Console, shown: Shown) -> int:
+async def place_call(target: Target, wish: Wish, console: Console, shown: Shown) -> int:
+    """Dial, tell how it goes, wait for the result; returns the exit code. Raises what `call` shows as one line."""
     from campaigns.gate import Refused, dial, would_permit
     from flows.schema import parse_flow
     from sip.settings import open_api

@@ -3,20 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
-import re
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from livekit import api
+from rich.console import Console
 
+from cli.call import Shown, Wish, place_call
 from cli.stack.config import ROOT
 from cli.stack.stack import Stack
-from sip.phone import Phone, PhoneCall, busy, no_answer
+from cli.target import Target
+from sip.phone import Phone, PhoneCall, answer, busy, no_answer, silent
 from sip.phone.phone import Behaviour
-from tests.e2e_support import Files, bot_turn, finished, open_livekit, rooms, rows, said, suppressed, write_files
+from sip.settings import SipSettings
+from sip.ua.audio import tone
+from tests.e2e_support import (
+    Files,
+    bot_turn,
+    finished,
+    open_livekit,
+    rooms,
+    rows,
+    said,
+    speech,
+    suppressed,
+    write_files,
+)
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -37,16 +55,21 @@ class Ended:
     text: str
 
 
-async def leadline_call(site: Stack, number: str, port: int, flow: Path) -> Ended:
-    """Run the command against a test phone on this machine."""
-    command = [sys.executable, "-m", "cli.main", "call", number, "--flow", str(flow)]
-    process = await asyncio.create_subprocess_exec(
+async def start_call(site: Stack, number: str, port: int, flow: Path, *more: str) -> asyncio.subprocess.Process:
+    """Start the command against a test phone on this machine."""
+    command = [sys.executable, "-m", "cli.main", "call", number, "--flow", str(flow), "--ring", "15", *more]
+    return await asyncio.create_subprocess_exec(
         *(*command, "--trunk", f"127.0.0.1:{port}", "--from", OURS),
-        env={**os.environ, **site.env(), "LEADLINE_RINGING_S": "15"},  # noqa: TID251 -- handed on, not read
+        env={**os.environ, **site.env(), "COLUMNS": "200"},  # noqa: TID251 -- handed on, not read
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def leadline_call(site: Stack, number: str, port: int, flow: Path, *more: str) -> Ended:
+    """Run it to its end."""
+    process = await start_call(site, number, port, flow, *more)
     try:
         async with asyncio.timeout(_COMMAND_S):
             output, _ = await process.communicate()
@@ -107,28 +130,97 @@ async def test_nine_opts_out_of_a_call_of_ours(stack: Stack, files: Files) -> No
     assert row.disposition == "opted_out"
 
 
-@pytest.mark.parametrize(
-    ("number", "manner", "code", "words", "status"),
-    [
-        ("+12025550172", busy(486), 3, "busy", 486),
-        ("+12025550173", busy(603), 4, "declined", 603),
-        ("+12025550174", no_answer(), 5, "nobody answered", None),
-        ("+12025550175", busy(404), 8, "404", 404),
-    ],
-    ids=["busy", "declined", "unanswered", "no such number"],
-)
-async def test_who_does_not_answer(
-    stack: Stack, files: Files, number: str, manner: Behaviour, code: int, words: str, status: int | None
-) -> None:
-    async with Phone(user=number, on_call=manner) as phone:
-        ended = await leadline_call(stack, number, phone.port, files.flows["short"])
-        assert len(phone.calls) == 1
-        assert phone.errors == []
-    assert ended.code == code, ended.text
-    assert re.search(words, ended.text, re.IGNORECASE), ended.text
-    (row,) = await finished(stack.at, number)
-    assert (row.disposition, row.sip.status) == ("no_contact", status)
+#: What the far end does → what the command exits with and says, and what is kept: docs/telephony.md has the same table.
+FAR_ENDS = [
+    ("busy", "+12025550172", busy(486), 3, "busy (486", "no_contact", 486),
+    ("declined", "+12025550173", busy(603), 4, "declined (603", "no_contact", 603),
+    ("no such number", "+12025550175", busy(404), 8, "not_found (404", "no_contact", 404),
+    ("unwanted", "+12025550176", busy(607), 4, "unwanted (607", "no_contact", 607),
+    ("unavailable", "+12025550177", busy(480), 5, "unanswered (480", "no_contact", 480),
+    ("trunk down", "+12025550178", busy(503), 7, "trunk_down (503", "not_placed", 503),
+    ("forbidden", "+12025550179", busy(403), 7, "trunk_refused (403", "not_placed", 403),
+    ("rings out", "+12025550174", no_answer(), 5, "it rang, and nobody answered within 15 s", "no_contact", None),
+    ("silent peer", "+12025550180", silent(), 7, "never rang the phone within 15 s", "not_placed", None),
+]
+
+
+async def test_who_does_not_answer(stack: Stack, files: Files) -> None:
+    target = Target(
+        SipSettings(livekit_url=stack.at.livekit_url, api_key=stack.at.api_key, api_secret=stack.at.api_secret),
+        stack.at.database_url,
+        stack.at.redis_url,
+    )
+
+    async def one(
+        name: str, number: str, manner: Behaviour, code: int, words: str, disposition: str, status: int | None
+    ) -> None:
+        told = io.StringIO()
+        async with Phone(user=number, on_call=manner) as phone:
+            wish = Wish(number, str(files.flows["short"]), f"127.0.0.1:{phone.port}", OURS, {}, ringing_s=15)
+            ended = await place_call(target, wish, Console(file=told, width=200), Shown())
+            assert (ended, words in told.getvalue()) == (code, True), (name, told.getvalue())
+            assert (len(phone.calls), phone.errors) == (1, []), name
+        (row,) = await finished(stack.at, number)
+        assert (row.disposition, row.sip.status) == (disposition, status), name
+        assert await suppressed(stack.at, number) == (status == 607), name
+
+    async with asyncio.TaskGroup() as group:
+        for far_end in FAR_ENDS:
+            group.create_task(one(*far_end))
     assert await rooms(stack.at) == []
+
+
+async def test_interrupting_stops_the_ringing_phone(stack: Stack, files: Files) -> None:
+    number = "+12025550181"
+    async with Phone(user=number, on_call=no_answer()) as phone:
+        process = await start_call(stack, number, phone.port, files.flows["short"])
+        await eventually(lambda: bool(phone.calls), 30)
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), 30)
+        assert (process.returncode, "the call is ended" in output.decode()) == (130, True), output
+        await phone.calls[0].wait_ended(10)
+        assert phone.errors == []
+    (row,) = await finished(stack.at, number)
+    assert (row.disposition, row.record) == ("not_placed", {"outcome": "cancelled"})
+    assert await rooms(stack.at) == []
+
+
+async def test_a_person_who_hangs_up_early_and_a_voicemail_leave_their_records(stack: Stack, files: Files) -> None:
+    async def short_of_patience(call: PhoneCall) -> None:
+        await call.media.wait_speech(call.t["answer"])
+        await call.hangup()
+
+    async def talked_at(call: PhoneCall) -> None:
+        await call.media.say(await speech("You have reached the mailbox. Please leave a message after the tone."))
+        await call.media.say(tone(1000, 0.4))
+        await bot_turn(call)
+        await call.hangup()
+
+    for number, then in (("+12025550182", short_of_patience), ("+12025550183", talked_at)):
+        async with Phone(user=number, on_call=answer(0.1, then)) as phone:
+            ended = await leadline_call(stack, number, phone.port, files.flows["short"])
+            assert phone.errors == []
+        assert ended.code == 0, ended.text
+        (row,) = await finished(stack.at, number)
+        assert (row.sip.status, row.answered_at is not None) == (200, True)
+        assert row.disposition not in (None, "qualified", "no_contact", "not_placed"), row.disposition
+
+
+async def test_watching_prints_the_words_of_both_sides(stack: Stack, files: Files) -> None:
+    number = "+12025550184"
+
+    async def take(call: PhoneCall) -> None:
+        await bot_turn(call)
+        await call.media.send_dtmf("1")
+
+    async with Phone(user=number, on_call=answer(0.1, take)) as phone:
+        ended = await leadline_call(stack, number, phone.port, files.flows["short"], "--watch")
+    assert ended.code == 0, ended.text
+    for line in ("waiting for the agent…", "dialling…", "answered (200 OK)", "bot    Hello!", "presses 1"):
+        assert line in ended.text, ended.text
+    assert ended.text.index("presses 1") < ended.text.index(
+        "disposition" if "disposition" in ended.text else "qualified"
+    )
 
 
 async def test_a_number_of_a_kind_that_is_never_called(stack: Stack, files: Files) -> None:
