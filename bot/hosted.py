@@ -6,18 +6,15 @@ The ear and the studio call from worker threads; the plugins live on the event l
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-import numpy as np
 from livekit import rtc
-from livekit.agents import APIConnectOptions, stt, tts, vad
+from livekit.agents import APIConnectOptions, stt, vad
 
-from bot.speech.audio import Pcm, Samples, level, resample, to_float, to_pcm, trim
+from bot.speech.audio import Pcm, Samples, to_pcm
 from bot.speech.moonshine import RATE as EAR_RATE
 from bot.speech.moonshine import Transcript
-from bot.speech.voice import RATE as VOICE_RATE
 
 _LIMIT_S: Final = 6.0  #: the plugins' own time-outs are longer than a caller's patience
 #: No retries: a failing provider would cost 4 s of silence per turn.
@@ -50,24 +47,6 @@ class HostedRecogniser:
         event = self._on_loop.run(self._plugin.recognize([frame], conn_options=CONNECT))
         best = event.alternatives[0] if event.alternatives else None
         return Transcript(best.text, best.confidence or 1.0) if best is not None else Transcript("", 0.0)
-
-
-class HostedVoice:
-    """A plugin's `synthesize`, sentence by sentence; the prompt cache makes fixed words free after the first call."""
-
-    def __init__(self, plugin: tts.TTS[Any], loop: asyncio.AbstractEventLoop) -> None:
-        self._plugin = plugin
-        self._on_loop = _OnLoop(loop)
-        self.name = hashlib.sha256(f"{plugin.provider}/{plugin.model}".encode()).hexdigest()[:12]
-
-    def render(self, text: str) -> Samples:
-        """See `Voice`."""
-        frame = self._on_loop.run(self._collect(text))
-        samples = to_float(np.frombuffer(frame.data, np.int16))
-        return level(trim(resample(samples, frame.sample_rate, VOICE_RATE), VOICE_RATE))
-
-    async def _collect(self, text: str) -> rtc.AudioFrame:
-        return await self._plugin.synthesize(text, conn_options=CONNECT).collect()
 
 
 class PluginActivity:

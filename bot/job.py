@@ -42,6 +42,7 @@ from flows.engine import begin, record, step
 from flows.flow import Flow
 from flows.model import Answered, Direction, Say
 from flows.patience import patience
+from flows.prompts import fixed
 from flows.recording import LAW
 from flows.schema import FlowError, parse_flow
 from flows.state import State
@@ -144,6 +145,7 @@ async def _converse(
         lead=call.lead,
     )
     async with open_mind(settings.llm, settings.llm_base_url, history.asked_model, preload.INTENTS) as mind:
+        parts.studio.fixed = frozenset(fixed(flow))
         await _prepare_greeting(parts.studio, flow, state)
         body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
         body.mind, body.recorder = mind, parts.recorder
@@ -260,7 +262,7 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         line = Line(ctx.room, inbox)
         foresight = Foresight(patience)
         ear = Ear(inbox, senses.recogniser, senses.activity, listening, foresight)
-        studio = Studio(senses.voice, preload.CACHE, rendering)
+        studio = Studio(senses.voice, preload.CACHE, rendering, spare=senses.spare)
         recorder, gate = Recorder(), EchoGate(ear.push)
 
         def hear(pcm: Pcm, at: float) -> None:
@@ -272,6 +274,7 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         try:
             yield Parts(inbox, line, ear, mouth, studio, foresight, recorder)
         finally:
+            await studio.close()
             await line.close()
 
 

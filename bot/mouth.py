@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import numpy as np
+
+from bot.clip import Clip, heard_part
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
 from bot.studio import Studio, sentences
@@ -47,42 +50,40 @@ class Spoken:
     began_at: float | None  #: when the first sample was queued, Unix seconds; None when nothing was
 
 
-@dataclass(frozen=True, slots=True)
-class _Clip:
-    text: str
-    pcm: Pcm
-
-
 class _Tape:
     """The clips of one prompt in a row, and the place on it that has been handed to the speaker."""
 
     def __init__(self) -> None:
-        self.clips: list[_Clip] = []
+        self.clips: list[Clip] = []
         self.place = 0  # samples
-        self.length = 0
-
-    def append(self, clip: _Clip) -> None:
-        self.clips.append(clip)
-        self.length += len(clip.pcm)
 
     def next_frame(self) -> Pcm:
-        """Up to 50 ms from the place on, within one clip; advances."""
+        """Up to 50 ms from the place on, within one clip; advances. Empty when there is no more yet."""
         start = 0
         for clip in self.clips:
-            if self.place < start + len(clip.pcm):
+            if self.place < start + len(clip):
                 frame = clip.pcm[self.place - start : self.place - start + _FRAME]
                 self.place += len(frame)
                 return frame
-            start += len(clip.pcm)
-        raise AssertionError("nothing left on the tape")
+            start += len(clip)
+        return np.zeros(0, np.int16)
+
+    def left(self) -> int:
+        """Samples beyond the place that are there by now."""
+        return sum(map(len, self.clips)) - self.place
+
+    async def more(self) -> None:
+        """Wait until the last clip has more, or is whole."""
+        await self.clips[-1].beyond(len(self.clips[-1]))
 
     def heard(self) -> str:
         """The words before the place."""
         words, start = [], 0
         for clip in self.clips:
-            part = min(max(self.place - start, 0), len(clip.pcm))
-            words.append(clip.text if part == len(clip.pcm) else heard_part(clip.text, part / len(clip.pcm)))
-            start += len(clip.pcm)
+            part = min(max(self.place - start, 0), len(clip))
+            whole = clip.whole and part == len(clip)
+            words.append(clip.text if whole else heard_part(clip.text, part / max(1, clip.expected)))
+            start += len(clip)
         return " ".join(word for word in words if word)
 
 
@@ -111,7 +112,7 @@ class Mouth:
         try:
             while not self._stopped.is_set() and todo and not (self._last_sentence and tape.clips):
                 sentence = todo.pop(0)
-                tape.append(_Clip(sentence, await self._studio.clip(sentence)))
+                tape.clips.append(await self._studio.clip(sentence))
                 began_at = self._now() if began_at is None else began_at
                 await self._play_to_end_of_tape(last=not todo or self._last_sentence)
             finished = not self._stopped.is_set() and not todo
@@ -159,23 +160,14 @@ class Mouth:
             await self._going.wait()
             if self._stopped.is_set():
                 return
-            if tape.place < tape.length:
+            if tape.left():
                 if self._speaker.queued_s > _AHEAD_S:
                     await self._speaker.wait_below(_AHEAD_S)
                 else:  # nothing was awaited since the pause was looked at
                     await self._speaker.write(tape.next_frame())
+            elif not tape.clips[-1].whole:
+                await tape.more()
             elif last and self._speaker.queued_s > _HEARD_S:
                 await self._speaker.wait_below(_HEARD_S)
             else:
                 return
-
-
-def heard_part(sentence: str, fraction: float) -> str:
-    """The words of a sentence whose sound had been heard to its end, by share of letters."""
-    limit, spent, heard = fraction * len(sentence), 0, []
-    for word in sentence.split():
-        spent += len(word) + 1
-        if spent - 1 > limit:
-            break
-        heard.append(word)
-    return " ".join(heard)

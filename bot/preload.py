@@ -13,6 +13,7 @@ from typing import Final
 
 from bot.providers import ProviderUnusable, preload
 from bot.settings import BotSettings
+from bot.speech import weights
 from bot.speech.intents import nearest_example
 from bot.speech.moonshine import Recogniser
 from bot.speech.vad import builtin
@@ -35,7 +36,7 @@ if sys.platform != "win32":
 SETTINGS: Final = BotSettings()
 RECOGNISER: Recogniser | None = None
 VOICE: Voice | None = None
-if "local" in (SETTINGS.stt, SETTINGS.tts):  # elsewhere the local weights may not even exist
+if "local" in (SETTINGS.stt, SETTINGS.tts) or not weights.check():  # a hosted voice that fails needs a spare one
     from bot.speech import local
 
     RECOGNISER, VOICE = local.RECOGNISER, local.VOICE

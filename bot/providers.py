@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from livekit.agents import llm, stt, tts, vad
@@ -25,6 +25,7 @@ class Plugin:
     extra: str
     key: str = ""  #: environment variable with its API key
     model: str = ""  #: keyword that takes the part behind "/" in "deepgram/nova-3"
+    options: Mapping[str, object] = field(default_factory=dict)  #: for telephone use
 
 
 _LK: Final = "livekit.plugins."
@@ -39,8 +40,10 @@ TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
     },
     "tts": {
         "local": None,
-        "elevenlabs": Plugin(_LK + "elevenlabs", "TTS", "elevenlabs", "ELEVEN_API_KEY", "model"),
-        "openai": Plugin(_LK + "openai", "TTS", "openai", "OPENAI_API_KEY", "model"),
+        "elevenlabs": Plugin(
+            _LK + "elevenlabs", "TTS", "elevenlabs", "ELEVEN_API_KEY", "model", {"encoding": "pcm_24000"}
+        ),
+        "openai": Plugin(_LK + "openai", "TTS", "openai", "OPENAI_API_KEY", "model", {"response_format": "pcm"}),
         "deepgram": Plugin(_LK + "deepgram", "TTS", "deepgram", "DEEPGRAM_API_KEY", "model"),
     },
     "llm": {
@@ -89,7 +92,7 @@ def build(modality: Modality, choice: str, base_url: str = "") -> object | None:
     if plugin is None:
         return None
     name, _, model = choice.partition("/")
-    options: dict[str, object] = {}
+    options: dict[str, object] = dict(plugin.options)
     if plugin.model and (model or name == "v1-mini"):
         options[plugin.model] = model or name
     if plugin.key and (key := plugin_key(plugin.key)) is not None:
@@ -129,9 +132,9 @@ def stt_plugin(choice: str) -> stt.STT[Any] | None:
     return cast("stt.STT[Any] | None", build("stt", choice))
 
 
-def tts_plugin(choice: str) -> tts.TTS[Any] | None:
-    """The voice a setting names, None for the local one."""
-    return cast("tts.TTS[Any] | None", build("tts", choice))
+def tts_plugin(choice: str, base_url: str = "") -> tts.TTS[Any] | None:
+    """The voice a setting names, None for the local one. `base_url`: any server that speaks the same protocol."""
+    return cast("tts.TTS[Any] | None", build("tts", choice, base_url))
 
 
 def llm_plugin(choice: str, base_url: str = "") -> llm.LLM[Any] | None:

@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 
 from bot import preload
-from bot.hosted import HostedRecogniser, HostedVoice, PluginActivity
+from bot.hosted import HostedRecogniser, PluginActivity
+from bot.hosted_voice import HostedVoice
 from bot.providers import ProviderUnusable, stt_plugin, tts_plugin, vad_plugin
 from bot.settings import BotSettings
 from bot.speech.moonshine import Recogniser
 from bot.speech.vad import Activity, VoiceActivity, builtin
-from bot.speech.voice import Voice
+from bot.speech.voice import StreamingVoice, Voice
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Senses:
     """What a call hears and speaks with."""
 
     recogniser: Recogniser
-    voice: Voice
+    voice: Voice | StreamingVoice
+    spare: Voice | None  #: takes over when a hosted voice fails
     activity: Activity
 
 
@@ -30,9 +32,10 @@ def open_senses(settings: BotSettings) -> Senses:
         ProviderUnusable: see `providers.build`; also when local speech is chosen where its weights are missing.
     """
     loop = asyncio.get_running_loop()
-    stt, tts, vad = stt_plugin(settings.stt), tts_plugin(settings.tts), vad_plugin(settings.vad)
+    stt, tts, vad = stt_plugin(settings.stt), tts_plugin(settings.tts, settings.tts_base_url), vad_plugin(settings.vad)
     recogniser = HostedRecogniser(stt, loop) if stt is not None else preload.RECOGNISER
-    voice = HostedVoice(tts, loop) if tts is not None else preload.VOICE
+    voice = HostedVoice(tts) if tts is not None else preload.VOICE
     if recogniser is None or voice is None:
         raise ProviderUnusable("local speech is not loaded in this process: restart the worker")
-    return Senses(recogniser, voice, PluginActivity(vad) if vad is not None else VoiceActivity(builtin()))
+    spare = preload.VOICE if tts is not None else None
+    return Senses(recogniser, voice, spare, PluginActivity(vad) if vad is not None else VoiceActivity(builtin()))

@@ -31,6 +31,7 @@ class BotSettings(BaseSettings):
     flow: str = Field(default="b2b-software", description="the flow of a call whose dispatch names none")
     stt: str = "local"
     tts: str = "local"
+    tts_base_url: str = Field(default="", description="a server of one's own with the provider's protocol")
     intents: Literal["minilm", "none"] = Field(
         default="minilm", description="guesses at wishes that no rule knows: minilm, or none"
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.mouth import Mouth, Spoken, heard_part
+from bot.clip import heard_part
+from bot.mouth import Mouth, Spoken
 from bot.rehearsal import MemorySpeaker, OnTheSpot, ScriptedVoice
 from bot.studio import PromptCache, Studio, sentences
 

@@ -35,14 +35,16 @@ def trim(samples: Samples, rate: int, *, lead_s: float = 0.005, tail_s: float = 
 
 def level(samples: Samples) -> Samples:
     """Bring active speech to -20 dBFS RMS without clipping, so that prompts and rendered names sound alike."""
-    if not len(samples):
-        return samples
+    return samples * np.float32(gain_for(samples))
+
+
+def gain_for(samples: Samples) -> float:
+    """The factor that `level` uses; 1.0 where there is no speech."""
     active = samples[np.abs(samples) > 10 ** (_SILENCE_DBFS / 20)]
     if not len(active):
-        return samples
+        return 1.0
     rms = float(np.sqrt((active**2).mean()))
-    gain = min(10 ** (_SPEECH_DBFS / 20) / max(rms, 1e-4), 0.95 / max(float(np.abs(samples).max()), 1e-4))
-    return samples * np.float32(gain)
+    return min(10 ** (_SPEECH_DBFS / 20) / max(rms, 1e-4), 0.95 / max(float(np.abs(samples).max()), 1e-4))
 
 
 def resample(samples: Samples, rate: int, to_rate: int) -> Samples:

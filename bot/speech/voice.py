@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 import onnxruntime as ort
 from hibari import Hibari
 
 from bot.speech import weights
-from bot.speech.audio import Samples, level, resample, trim
+from bot.speech.audio import Pcm, Samples, level, resample, trim
 
 RATE: Final = 24_000
+
+
+class VoiceFailed(RuntimeError):
+    """A hosted voice did not speak, or not to the end."""
 
 
 class Voice(Protocol):
@@ -24,6 +29,20 @@ class Voice(Protocol):
 
     def render(self, text: str) -> Samples:
         """Mono float32 at 24 kHz, trimmed at both ends; empty for text without words."""
+        ...
+
+
+@runtime_checkable
+class StreamingVoice(Protocol):
+    """Speaks while it is still at work, on the event loop."""
+
+    @property
+    def name(self) -> str:
+        """See `Voice`."""
+        ...
+
+    def stream(self, text: str) -> AsyncGenerator[Pcm, None]:
+        """PCM16 at 24 kHz as it comes, trimmed at both ends. Raises VoiceFailed; what came before was good."""
         ...
 
 
