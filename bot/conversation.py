@@ -17,11 +17,27 @@ from typing import Final, assert_never
 from bot.bargein import Verdict, at_turn
 from bot.ear import Ear
 from bot.ear import Turn as Utterance
-from bot.floor import Batch, Clock, Floor
+from bot.floor import Batch, Clock, Exit, Floor
 from bot.hands import Hands
 from bot.history import History
-from bot.inbox import Arrived, Away, Back, Glimpse, Gone, Inbox, Key, Onset, Reported, Signal, Understood, Up
+from bot.inbox import (
+    Arrived,
+    Away,
+    Back,
+    Glimpse,
+    Gone,
+    Inbox,
+    Key,
+    Leave,
+    Onset,
+    Reported,
+    Signal,
+    Understood,
+    Up,
+    Why,
+)
 from bot.keys import Keys
+from bot.memory import Memory, NoMemory, unfinished
 from bot.mind import Mind, NoMind
 from bot.mind_turn import Thinking
 from bot.mouth import Mouth
@@ -78,6 +94,7 @@ class Body:
     now: Callable[[], float] = time.time  #: Unix seconds
     mind: Mind = field(default_factory=NoMind)
     recorder: Recorder = field(default_factory=Recorder)
+    memory: Memory = field(default_factory=NoMemory)
 
 
 class Conversation:
@@ -93,13 +110,13 @@ class Conversation:
         self._overlap = Overlap(body.inbox, body.ear, body.mouth, self._floor, self._clock)
         self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._latest = Batch([])
-        self._over = asyncio.Event()
+        self._exit = Exit()
 
     async def run(self) -> None:
         """Until the call is over. The caller's leg may still be up when this returns."""
         worker = asyncio.create_task(self._work(), name="call.effects")
         try:
-            while not self._over.is_set():
+            while not self._exit.over.is_set():
                 deadline = self._clock.next(self._body.keys.deadline, self._floor.doubt.look_at)
                 wait = _TICK_S if deadline is None else min(_TICK_S, deadline - self._body.now())
                 signal = await self._body.inbox.next(wait)
@@ -115,6 +132,11 @@ class Conversation:
                 await asyncio.wait_for(worker, _LAST_ACTS_S)
 
     @property
+    def left(self) -> Why | None:
+        """Why it stopped in its middle, None when it did not."""
+        return self._exit.why
+
+    @property
     def answered(self) -> bool:
         """Whether the call was ever up."""
         return self._clock.call is not None
@@ -126,9 +148,7 @@ class Conversation:
             case Arrived():
                 pass  # the job has used it before the conversation began
             case Up(at):
-                self._clock.call = at + self._clock.call_max_s
-                self._body.history.answered(at)
-                self._happen(Answered(at))
+                self._on_up(at)
             case Onset() | Glimpse() | Utterance():
                 self._on_sound(signal)
             case Key(at, key):
@@ -140,14 +160,8 @@ class Conversation:
             case Back(at):
                 self._body.history.back(at)
                 self._happen(Resumed(at))  # what was said meanwhile nobody heard: the question is asked again
-            case Gone(at, reason):
-                log.info("the caller's leg is gone: %s", reason)
-                self._silence()
-                self._floor.thinking.drop()
-                if (turn := await self._body.ear.finish(at)) is not None and turn.text:
-                    self._happen(self._heard(turn))  # "take me off your list", and hung up
-                self._happen(HungUp(at))
-                self._over.set()
+            case Gone() | Leave():
+                await self._on_parting(signal)
             case Reported(event):
                 self._happen(event)
             case Understood():
@@ -169,6 +183,33 @@ class Conversation:
     def guessed(self, text: str) -> None:
         """The caller has fallen silent, perhaps for a moment only, after these words."""
         self._overlap.guessed(text, self._body.now(), answers=self._takes_yes())
+
+    def _on_up(self, at: float) -> None:
+        self._body.history.answered(at)
+        fresh = self.state.focus.stage == "new"
+        self._clock.call = (at if fresh else self.state.context.began_at) + self._clock.call_max_s
+        if fresh:
+            self._happen(Answered(at))
+        elif self.state.ended:
+            self._exit.over.set()  # all was said: only the hanging up was missing
+        else:
+            self._happen(Resumed(at), again=unfinished(self.state.pending))
+
+    async def _on_parting(self, signal: Gone | Leave) -> None:
+        """Without the caller the call is over; without us it goes on."""
+        self._silence()
+        self._floor.thinking.drop()
+        match signal:
+            case Gone(at, reason, ours):
+                log.info("the caller's leg is gone: %s", reason)
+                self._exit.why = "broken" if ours else None
+                if (turn := await self._body.ear.finish(at)) is not None and turn.text:
+                    self._happen(self._heard(turn))  # "take me off your list", and hung up
+                self._happen(HungUp(at))
+            case Leave(why=why):
+                log.warning("leaving the call to another process: %s", why)
+                self._exit.why = why
+        self._exit.over.set()
 
     def _on_turn(self, turn: Utterance) -> None:
         self._clock.short = None
@@ -248,17 +289,19 @@ class Conversation:
             self._happen(Silence(now, clock.silences))
         if clock.call is not None and clock.call <= now:
             if self.state.ended:
-                self._over.set()
+                self._exit.over.set()
                 return
             clock.call = now + _GRACE_S
-            log.warning("the call has reached its time limit of %.0f s", self._clock.call_max_s)
+            log.warning("the call has reached its time limit of %.0f s", clock.call_max_s)
             self._happen(Operator(now, "end", "time limit"))
 
     # -- the step
 
-    def _happen(self, event: Event, reply: Waterfall | None = None) -> None:
+    def _happen(self, event: Event, reply: Waterfall | None = None, again: Sequence[Effect] = ()) -> None:
         before, began = self.state.answers, self._body.now()
-        self.state, effects = step(self._flow, self.state, event)
+        self.state, made = step(self._flow, self.state, event)
+        self._body.memory.keep(self.state)
+        effects = (*again, *made)
         if self.state.answers is not before:
             self._body.history.answers(self.state.answers)
         self._body.history.moved(self._flow, self.state)
@@ -301,6 +344,9 @@ class Conversation:
         while (batch := await self._batches.get()) is not None:
             for effect in batch.effects:
                 if not isinstance(effect, Say | Listen):
+                    if self.left in ("superseded", "cut") and not isinstance(effect, OptOut):
+                        continue  # its successor does it: only an opt-out may be done by both
+                    await self._body.memory.settled()  # whoever takes over now knows of it
                     await self._act(effect)
                 elif not batch.stale:
                     await self._speak(batch, effect)
@@ -308,8 +354,8 @@ class Conversation:
     async def _act(self, effect: Effect) -> None:
         match effect:
             case End(id=id_):
-                await asyncio.sleep(0 if self._over.is_set() else _LAST_WORDS_S)
-                self._over.set()
+                await asyncio.sleep(0 if self._exit.over.is_set() else _LAST_WORDS_S)
+                self._exit.over.set()
                 self._body.inbox.put(Reported(Done(self._body.now(), id_)))
             case OptOut(id=id_):
                 await self._body.history.opt_out(effect, self._body.now())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from bot.doubt import Doubt
 from bot.ear import Turn as Utterance
+from bot.inbox import Why
 from bot.mind_turn import Thinking
 from bot.waterfall import Waterfall
 from flows.model import Effect, Say
@@ -44,3 +46,11 @@ class Floor:
     saying: Say | None = None
     held: list[Utterance] = field(default_factory=list)
     doubt: Doubt = field(default_factory=Doubt)
+
+
+@dataclass(slots=True)
+class Exit:
+    """The end of the conversation in this process; `why` when it stopped in its middle."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    why: Why | None = None

@@ -22,6 +22,7 @@ from store.writes import Write, write
 
 log = logging.getLogger("leadline.history")
 
+_UNSEEN: Final = 3  #: turns that a predecessor may have written after its last snapshot
 _LATEST_RESPONSE_MS: Final = 60_000  #: longer than this is no response time, it is another turn
 
 
@@ -46,6 +47,20 @@ class History:
         self._writer.put(write(Calls.keep_flow, self.call.flow_hash, self.call.flow, flow_body))
         self._writer.put(write(Calls.begin, self.call))
         self._events.publish(self.call.id, "begun", direction=self.call.direction.value, flow=self.call.flow)
+
+    def go_on(self, flow_body: str, answers: Mapping[str, Answer], turns: int, at: float) -> None:
+        """Another process had this call. What it had not written yet is written; its last turns may come later still."""
+        self._writer.put(write(Calls.keep_flow, self.call.flow_hash, self.call.flow, flow_body))
+        self._writer.put(write(Calls.begin, self.call))
+        if answers:
+            self._writer.put(write(Calls.put_answers, self.call.id, tuple(answers.values())))
+        self._answers, self._turns = dict(answers), turns + _UNSEEN
+        self._events.publish(self.call.id, "resumed", at=at)
+
+    @property
+    def turns(self) -> int:
+        """Rows of the transcript so far."""
+        return self._turns
 
     def answered(self, at: float) -> None:
         """The call is up."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from bot.ear import Turn
 from bot.speech.audio import Pcm
@@ -63,10 +63,11 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The caller's leg is gone."""
+    """The caller's leg is gone. `ours`: nobody hung up, something on our side broke."""
 
     at: float
     reason: str
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,20 @@ class Glimpse:
     text: str
 
 
-Signal: TypeAlias = Glimpse | Arrived | Up | Onset | Turn | Key | Away | Back | Gone | Reported | Understood
+#: Why a conversation stopped in its middle. "superseded": another process has the call. "cut": our connection to the
+#: room broke, the caller may be there. "dismissed": this worker must go now. "broken": the caller's leg was lost.
+Why: TypeAlias = Literal["superseded", "cut", "dismissed", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """This process must let go of the call; the caller may still be there."""
+
+    at: float
+    why: Why
+
+
+Signal: TypeAlias = Glimpse | Arrived | Up | Onset | Turn | Key | Away | Back | Gone | Reported | Understood | Leave
 
 
 class Inbox:
@@ -144,9 +158,13 @@ class Inbox:
         """`LineSink`."""
         self.put(Back(at))
 
-    def on_gone(self, at: float, reason: str) -> None:
+    def on_gone(self, at: float, reason: str, *, ours: bool = False) -> None:
         """`LineSink`."""
-        self.put(Gone(at, reason))
+        self.put(Gone(at, reason, ours))
+
+    def on_cut(self, at: float) -> None:
+        """`LineSink`."""
+        self.put(Leave(at, "cut"))
 
     def on_onset(self, at: float) -> None:
         """`EarSink`."""

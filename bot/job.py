@@ -1,4 +1,8 @@
-"""One call in one process: put the parts together, wait for the caller, run the conversation, keep its result."""
+"""One call in one process: put the parts together, take the call, run the conversation, keep its result.
+
+A call that another process had goes on where that one stopped (bot/succession.py); one that this process must leave
+is left as it is.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,11 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import time
-import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,47 +22,50 @@ from dataclasses import dataclass
 from livekit.agents import AutoSubscribe, JobContext
 
 from bot import preload
+from bot.apology import APOLOGY, apologise
+from bot.caller_leg import already_over, known_call, new_call, wait_for_caller
 from bot.conversation import Body, Conversation
 from bot.ear import Ear
 from bot.echo import EchoGate, EchoingSpeaker
 from bot.hands import Hands, TransferRefused
 from bot.hangup import hang_up
 from bot.history import History
-from bot.inbox import Arrived, Gone, Inbox
+from bot.inbox import Arrived, Inbox, Leave
 from bot.keys import Keys
 from bot.line import Line
+from bot.memory import LiveMemory
 from bot.mind import open_mind
 from bot.mind_turn import Foresight
 from bot.mouth import Mouth
-from bot.order import BadOrder, Order, direction_of
+from bot.order import BadOrder, Order
+from bot.recorded import recorded
 from bot.recorder import RecordedSpeaker, Recorder
+from bot.result import as_dropped, result_of
 from bot.senses import open_senses
 from bot.settings import BotSettings
 from bot.speech.audio import Pcm
+from bot.stores import Stores, open_stores
 from bot.studio import Studio, sentences
+from bot.succession import Inheritance, claim, flow_of, inherit, leaving_when_superseded, myself, usable
 from campaigns.numbers import classify
 from campaigns.recording_law import rule
-from flows.engine import begin, record, step
+from flows.engine import begin, step
 from flows.flow import Flow
-from flows.model import Answered, Direction, Say
+from flows.model import Answered, Direction, HungUp, Resumed, Say
 from flows.patience import patience
 from flows.prompts import fixed
 from flows.recording import LAW
-from flows.schema import FlowError, parse_flow
+from flows.schema import FlowError
 from flows.state import State
-from store.calls import Calls, NewCall, Part, UnknownCall
-from store.database import open_calls
-from store.flowfiles import load_flow
-from store.recordings import folder_of
-from store.redis_events import RedisEvents
-from store.settings import StoreSettings
-from store.writer import Writer, journal_path
+from store.calls import NewCall
+from store.live import Snapshot
+from store.live_holding import Holding
 
 log = logging.getLogger("leadline.job")
 
-_RECENT = 100  #: calls among which a leg that came back is looked for
 _DECODER_NICE = 15
-_APOLOGY = "I'm sorry, something went wrong on our side. Goodbye."
+_APOLOGY_S = 8.0
+_STORED_S = 10.0  #: cut off from the room, how long this process waits to hand its state to Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,176 +81,157 @@ class Parts:
     recorder: Recorder
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a conversation stands on."""
+
+    ctx: JobContext
+    parts: Parts
+    flow: Flow
+    history: History
+    holding: Holding
+    settings: BotSettings
+
+
 async def take_call(ctx: JobContext) -> None:
-    """The job's entry point. Returns when the call is over and its result is kept."""
+    """The job's entry point. Returns when the call is over and its result is kept, or when another process has it."""
+    settings = BotSettings()
     try:
-        await _take(ctx, BotSettings())
+        order = Order.parse(ctx.job.metadata, settings.flow)
+        async with open_stores() as stores:
+            if order.apologise:
+                await apologise(ctx, stores)
+            else:
+                await _take(ctx, order, stores, settings)
     except (BadOrder, FlowError) as wrong:
         log.error("this call cannot be taken, its room is closed: %s", wrong)
         await ctx.delete_room(ctx.job.room.name)  # the phone hears "busy" now, not after the ringing time
 
 
-async def _take(ctx: JobContext, settings: BotSettings) -> None:
-    order = Order.parse(ctx.job.metadata, settings.flow)
-    async with _store() as (calls, events, writer_of):
-        await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
-        async with _parts(ctx, settings) as parts:
-            known = await _known(calls, order)
-            flow = await _flow(calls, known, order)
-            await parts.line.open()
-            await parts.line.stage("ready")
-            arrived = await _caller(parts.inbox, settings.caller_wait_s)
-            if arrived is None:
+async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSettings) -> None:
+    room, owner = ctx.job.room.name, myself(ctx.job.id, ctx.job.metadata)
+    claiming = asyncio.create_task(claim(stores.live, room, owner), name="job.claim")
+    await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
+    claimed = await claiming
+    before = await inherit(claimed, stores.shelf, room)
+    async with Holding(stores.live, room, owner, stores.shelf, claimed) as holding, _parts(ctx, settings) as parts:
+        known = await known_call(stores.calls, order) if before.snapshot is None else None
+        flow = await flow_of(stores.calls, known, order, before)
+        await parts.line.open()
+        await parts.line.stage("ready")
+        async with leaving_when_superseded(holding, parts.inbox):
+            arrived = await wait_for_caller(parts.inbox, settings.caller_wait_s)
+            if arrived is None and usable(before, flow) is None:
                 log.info("no caller came; leaving the room")
                 await ctx.delete_room()
-                return
-            if await _already_over(calls, arrived):
+            elif arrived is not None and await already_over(stores.calls, arrived):
                 log.warning("this caller's conversation was over before livekit-server came back; hanging up")
                 await hang_up(ctx.api, ctx.room)
-                return
-            call = known or _new_call(ctx, order, flow, arrived)
-            async with writer_of(call.id) as writer:
-                sip_id = arrived.attributes.get("sip.callID", "")
-                history = History(call, writer, events, sip_call_id=sip_id, region=flow.locale.region)
-                async with _recording(parts.recorder, history):
-                    await _converse(ctx, parts, flow, history, arrived, settings)
+            else:
+                call = _call(before, flow, known, order, arrived, room)
+                async with stores.writer_of(call.id) as writer:
+                    sip_id = arrived.attributes.get("sip.callID", "") if arrived is not None else ""
+                    history = History(call, writer, stores.events, sip_call_id=sip_id, region=flow.locale.region)
+                    seat = Seat(ctx, parts, flow, history, holding, settings)
+                    async with recorded(parts.recorder, history):
+                        over = await _converse(seat, usable(before, flow), arrived)
+                    if not over:
+                        return
+        await holding.over()
 
 
-@asynccontextmanager
-async def _recording(recorder: Recorder, history: History) -> AsyncIterator[None]:
-    """Give the recorder a place and someone to tell; on leaving the file is whole and its row is written."""
-    call, loop = history.call, asyncio.get_running_loop()
-
-    def noted(part: Part) -> None:
-        loop.call_soon_threadsafe(history.recorded, part)
-
-    recorder.keep_in(folder_of(StoreSettings().recordings_dir, call.id, call.created_at), noted)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(recorder.close)
-        await asyncio.sleep(0)  # what the recorder's thread told last is with the writer now
-        await history.flush()
+def _call(
+    before: Inheritance, flow: Flow, known: NewCall | None, order: Order, arrived: Arrived | None, room: str
+) -> NewCall:
+    if (snapshot := usable(before, flow)) is not None:
+        return snapshot.call
+    assert arrived is not None, "without a predecessor there is a caller"
+    return known or new_call(room, order, flow, arrived)
 
 
-async def _converse(
-    ctx: JobContext, parts: Parts, flow: Flow, history: History, arrived: Arrived, settings: BotSettings
-) -> None:
+async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None) -> bool:
+    """Hold the conversation and keep its result; False when it goes on in another process."""
+    ctx, parts, flow, history = seat.ctx, seat.parts, seat.flow, seat.history
     call = history.call
     ctx.log_context_fields = {"call_id": call.id}
-    history.begun(flow.body)
-    state = begin(
-        flow,
-        call_id=call.id,
-        direction=call.direction,
-        at=arrived.at,
-        facts={
-            "caller": call.caller,
-            "callee": call.callee,
-            LAW: rule(_e164(call.caller, flow), _e164(call.callee, flow), call.lead),
-        },
-        lead=call.lead,
-    )
+    snapshot = _begin(seat, before)
+    settings = seat.settings
     async with open_mind(settings.llm, settings.llm_base_url, history.asked_model, preload.INTENTS) as mind:
         parts.studio.fixed = frozenset(fixed(flow))
-        await _prepare_greeting(parts.studio, flow, state)
+        await _prepare_first_words(parts.studio, flow, snapshot.state)
+        memory = LiveMemory(seat.holding, history, flow, snapshot)
         body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
-        body.mind, body.recorder = mind, parts.recorder
-        conversation = Conversation(flow, state, body, call_max_s=settings.call_max_s)
+        body.mind, body.recorder, body.memory = mind, parts.recorder, memory
+        conversation = Conversation(flow, snapshot.state, body, call_max_s=settings.call_max_s)
         parts.foresight.think, parts.foresight.watch = conversation.foresee, history.hearing
         parts.foresight.sift = conversation.guessed
-        try:
-            await conversation.run()
-        except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept
-            log.exception("the conversation broke")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(parts.mouth.say(_APOLOGY), 8)
+        if arrived is None:  # the caller hung up while nobody had the call
+            conversation.state, _ = step(flow, snapshot.state, HungUp(time.time()))
+            await _finish(seat, conversation.state)
+            return True
+        with _dismissable(parts.inbox):
+            await _talk(seat, conversation)
         parts.recorder.switch(False)
+        if conversation.left in ("superseded", "cut"):
+            if conversation.left == "cut" and not await seat.holding.stored(_STORED_S):
+                log.warning("this call's state is on this machine only: Redis is still away")
+            ctx.shutdown(conversation.left)
+            return False
         if call.direction is Direction.OUTBOUND and not conversation.answered:
-            return  # nobody was reached: how the network answered is the dialer's to record
-        await _finish(ctx, parts, flow, conversation.state, history)
+            return True  # nobody was reached: how the network answered is the dialer's to record
+        if conversation.left in ("dismissed", "broken"):
+            conversation.state = as_dropped(conversation.state, time.time())
+        await _finish(seat, conversation.state)
         if (summary := await mind.retell(flow, conversation.state)) is not None:  # nobody waits for it any more
             history.retold(summary)
             await history.flush()
+    return True
 
 
-async def _finish(ctx: JobContext, parts: Parts, flow: Flow, state: State, history: History) -> None:
+async def _talk(seat: Seat, conversation: Conversation) -> None:
+    """The conversation, and an apology when we break it off."""
+    try:
+        await conversation.run()
+    except Exception:  # the top of a call: whatever broke, the caller hears an apology and the record is kept
+        log.exception("the conversation broke")
+    else:
+        if conversation.left != "dismissed":
+            return
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(seat.parts.mouth.say(APOLOGY), _APOLOGY_S)
+
+
+def _begin(seat: Seat, before: Snapshot | None) -> Snapshot:
+    """The state to start from: a new one, or where a predecessor stopped."""
+    flow, history, call = seat.flow, seat.history, seat.history.call
+    if before is not None:
+        log.warning("going on with a call whose process died, %d answers are kept", len(before.state.answers))
+        history.go_on(flow.body, before.state.answers, before.turns, time.time())
+        return before
+    history.begun(flow.body)
+    law = rule(_e164(call.caller, flow), _e164(call.callee, flow), call.lead)
+    facts = {"caller": call.caller, "callee": call.callee, LAW: law}
+    state = begin(flow, call_id=call.id, direction=call.direction, at=call.created_at, facts=facts, lead=call.lead)
+    return Snapshot(call, state)
+
+
+async def _finish(seat: Seat, state: State) -> None:
     """Keep the result, then hang up: the row comes first, the room is the telephone."""
-    result = record(flow, state)
-    score = result["score"]
-    total = score["total"] if isinstance(score, Mapping) else 0
-    history.finished(result, state.disposition or "failed", int(total), time.time())
-    await history.flush()
-    await parts.line.close()
-    await hang_up(ctx.api, ctx.room)
+    result = result_of(seat.flow, state)
+    seat.history.finished(result.record, result.disposition, result.score, time.time())
+    await seat.history.flush()
+    await seat.parts.line.close()
+    await hang_up(seat.ctx.api, seat.ctx.room)
 
 
-async def _prepare_greeting(studio: Studio, flow: Flow, state: State) -> None:
+async def _prepare_first_words(studio: Studio, flow: Flow, state: State) -> None:
     """Render what will be said first while the phone still rings; the engine is pure, so asking it costs nothing."""
-    _, effects = step(flow, state, Answered(time.time()))
+    now = time.time()
+    _, effects = step(flow, state, Answered(now) if state.focus.stage == "new" else Resumed(now))
     for effect in effects:
         if isinstance(effect, Say):
             for sentence in sentences(effect.text):
                 await studio.clip(sentence)
-
-
-async def _caller(inbox: Inbox, limit_s: float) -> Arrived | None:
-    """The caller's leg, or None when it never comes."""
-    deadline = time.monotonic() + limit_s
-    while (left := deadline - time.monotonic()) > 0:
-        signal = await inbox.next(left)
-        if isinstance(signal, Arrived):
-            return signal
-        if signal is None or isinstance(signal, Gone):
-            return None
-    return None
-
-
-async def _known(calls: Calls, order: Order) -> NewCall | None:
-    """The row that the dialer made for this call."""
-    if order.call_id is None:
-        return None
-    try:
-        return (await calls.get(order.call_id)).begun
-    except UnknownCall:
-        log.warning("the dispatch names a call without a row; going on without its lead")
-        return None
-
-
-async def _already_over(calls: Calls, arrived: Arrived) -> bool:
-    """Whether this leg has had its conversation. A restarted server sends a new agent to legs that reconnect to it."""
-    leg = arrived.attributes.get("sip.callID", "")
-    return bool(leg) and any(
-        call.sip.call_id == leg and call.ended_at is not None for call in await calls.list(_RECENT)
-    )
-
-
-def _new_call(ctx: JobContext, order: Order, flow: Flow, arrived: Arrived) -> NewCall:
-    attributes = arrived.attributes
-    direction = direction_of(order, attributes)
-    theirs, ours = attributes.get("sip.phoneNumber", ""), attributes.get("sip.trunkPhoneNumber", "")
-    outbound = direction is Direction.OUTBOUND
-    return NewCall(
-        id=order.call_id or uuid.uuid4().hex,
-        direction=direction,
-        flow=flow.name,
-        flow_hash=flow.hash,
-        room=ctx.room.name,
-        caller=ours if outbound else theirs,
-        callee=theirs if outbound else ours,
-        created_at=arrived.at,
-    )
-
-
-async def _flow(calls: Calls, known: NewCall | None, order: Order) -> Flow:
-    """The flow of the row, by content: a file edited meanwhile changes no call that was already placed."""
-    if known is None:
-        return preload.FLOWS.get(order.flow) or load_flow(order.flow)
-    shipped = preload.FLOWS.get(known.flow)
-    if shipped is not None and shipped.hash == known.flow_hash:
-        return shipped
-    body = await calls.flow_body(known.flow_hash)
-    return parse_flow(body, known.flow) if body is not None else load_flow(known.flow)
 
 
 def _e164(number: str, flow: Flow) -> str:
@@ -253,6 +241,17 @@ def _e164(number: str, flow: Flow) -> str:
 
 async def _put_through(to: str) -> None:
     raise TransferRefused("no transfer destination is configured" if not to else "transfers are not enabled here")
+
+
+@contextlib.contextmanager
+def _dismissable(inbox: Inbox) -> Iterator[None]:
+    """While the worker may send us away with SIGUSR1 (job processes ignore the signals that end the worker)."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, lambda: inbox.put(Leave(time.time(), "dismissed")))
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)
 
 
 @asynccontextmanager
@@ -282,24 +281,3 @@ def yield_to_audio() -> None:
     """Give this thread less of a busy machine than the threads that carry sound: a late word beats a torn one."""
     if sys.platform == "linux":  # where nice values are per thread
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _DECODER_NICE)
-
-
-class _WriterOf:
-    """Makes the writer once the call's id is known."""
-
-    def __init__(self, calls: Calls, settings: StoreSettings) -> None:
-        self._calls = calls
-        self._folder = settings.journal_dir
-
-    def __call__(self, call_id: str) -> Writer:
-        return Writer(self._calls, journal_path(self._folder, call_id))
-
-
-@asynccontextmanager
-async def _store() -> AsyncIterator[tuple[Calls, RedisEvents, _WriterOf]]:
-    settings = StoreSettings()
-    async with (
-        open_calls(settings.database_url, migrated=True) as calls,
-        RedisEvents(settings.redis_url, time.time) as events,
-    ):
-        yield calls, events, _WriterOf(calls, settings)

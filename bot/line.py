@@ -24,6 +24,7 @@ log = logging.getLogger("leadline.line")
 EAR_RATE: Final = 16_000
 _FRAME_MS: Final = 40
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
+_PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _HUMAN_KINDS: Final = {
     rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
@@ -31,12 +32,20 @@ _HUMAN_KINDS: Final = {
 }
 
 
-#: How a browser says that the call is over; anything else may be a reload or a network that failed.
+#: How a leg says that the call is over; anything else may be a reload, a network or a server that failed.
 _HUNG_UP: Final = {
     rtc.DisconnectReason.CLIENT_INITIATED,
     rtc.DisconnectReason.PARTICIPANT_REMOVED,
     rtc.DisconnectReason.ROOM_DELETED,
     rtc.DisconnectReason.ROOM_CLOSED,
+    rtc.DisconnectReason.USER_UNAVAILABLE,
+    rtc.DisconnectReason.USER_REJECTED,
+}
+#: The room itself is gone, or we went. Any other end of the connection says nothing about the caller.
+_CLOSED: Final = {
+    rtc.DisconnectReason.ROOM_DELETED,
+    rtc.DisconnectReason.ROOM_CLOSED,
+    rtc.DisconnectReason.CLIENT_INITIATED,
 }
 
 
@@ -60,15 +69,19 @@ class LineSink(Protocol):
         ...
 
     def on_away(self, at: float) -> None:
-        """A browser's leg has lost the room without hanging up."""
+        """The caller's leg has lost the room without hanging up."""
         ...
 
     def on_back(self, at: float) -> None:
         """It has come back in time."""
         ...
 
-    def on_gone(self, at: float, reason: str) -> None:
-        """The caller's leg is gone, or the room is."""
+    def on_gone(self, at: float, reason: str, *, ours: bool = False) -> None:
+        """The caller's leg is gone, or the room is. `ours`: nobody hung up, something on our side broke."""
+        ...
+
+    def on_cut(self, at: float) -> None:
+        """We are out of the room, and the caller may still be in it."""
         ...
 
 
@@ -201,12 +214,13 @@ class Line:
         if participant.identity != self._caller:
             return
         reason = participant.disconnect_reason
-        if participant.kind != rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD or reason in _HUNG_UP:
+        if not self._answered or reason in _HUNG_UP:
             self._sink.on_gone(time.time(), _name(reason))
         elif self._returning is None:
             self._sink.on_away(time.time())
-            loop = asyncio.get_running_loop()
-            self._returning = loop.call_later(_RETURN_S, lambda: self._sink.on_gone(time.time(), _name(reason)))
+            browser = participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+            limit, loop = _RETURN_S if browser else _PHONE_RETURN_S, asyncio.get_running_loop()
+            self._returning = loop.call_later(limit, lambda: self._sink.on_gone(time.time(), _name(reason), ours=True))
 
     def _stop_waiting(self) -> bool:
         """True if a caller who might come back was being waited for."""
@@ -216,7 +230,11 @@ class Line:
         return waiting is not None
 
     def _disconnected(self, reason: object) -> None:
-        self._sink.on_gone(time.time(), f"room: {reason}")
+        log.info("out of the room: %s", reason)
+        if reason in _CLOSED:
+            self._sink.on_gone(time.time(), f"room: {reason}")
+        else:
+            self._sink.on_cut(time.time())
 
 
 def _name(reason: rtc.DisconnectReason.ValueType | None) -> str:

@@ -20,6 +20,8 @@ class Order:
     call_id: str | None
     direction: Direction | None  #: None: the caller's attributes tell
     flow: str
+    again: bool = False  #: another process had this call and died: it is taken whatever the worker's load
+    apologise: bool = False  #: every process of this call died: say so and hang up
 
     @classmethod
     def parse(cls, metadata: str, default_flow: str) -> Order:
@@ -41,6 +43,8 @@ class Order:
             call_id=str(data["call_id"]) if data.get("call_id") else None,
             direction=Direction(direction) if direction else None,
             flow=str(data.get("flow") or default_flow),
+            again=bool(data.get("again")),
+            apologise=bool(data.get("apologise")),
         )
 
 
@@ -49,3 +53,9 @@ def direction_of(order: Order, attributes: Mapping[str, str]) -> Direction:
     if order.direction is not None:
         return order.direction
     return Direction.INBOUND if "sip.callID" in attributes else Direction.WEB
+
+
+def ordered_again(metadata: str, *, apologise: bool = False) -> str:
+    """The same order for the successor of a process that died."""
+    data = json.loads(metadata or "{}")
+    return json.dumps({**data, "again": True, "apologise": apologise})

@@ -33,6 +33,9 @@ if sys.platform != "win32":
     # Job processes make their loop from this policy: half the cost of asyncio's own per audio frame.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
 
+#: Said when we have to break a call off; rendered here, so that saying it takes nothing that can fail.
+APOLOGY: Final = "I'm sorry, something went wrong on our side. We will call you back. Goodbye."
+
 SETTINGS: Final = BotSettings()
 RECOGNISER: Recogniser | None = None
 VOICE: Voice | None = None
@@ -50,6 +53,7 @@ def _render_fixed_prompts(voice: Voice) -> None:
     for flow in FLOWS.values():
         for text in fixed(flow):
             studio.prepare(text)
+    studio.prepare(APOLOGY)
 
 
 def _import_model() -> None:

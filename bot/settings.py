@@ -40,6 +40,9 @@ class BotSettings(BaseSettings):
     vad: str = "builtin"
     turn_detector: str = "patience"
     calls_max: int = Field(default=12, ge=1, le=500, description="calls at once on this worker")
+    cpu_share: float = Field(
+        default=0.6, gt=0, le=1, description="of this machine's processors for calls; how many fit is measured"
+    )
     idle_processes: int = Field(default=2, ge=0, le=64, description="warm job processes kept ready")
     call_max_s: float = Field(default=600.0, gt=0, description="longest conversation, seconds")
     caller_wait_s: float = Field(

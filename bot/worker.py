@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
+import socket
 import sys
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
+import psutil
 from livekit import api
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 from pydantic import ValidationError
 
-from bot.orphans import close_orphans
+from bot.admission import Admission, Cost, processor_seconds
 from bot.providers import ProviderUnusable, check
+from bot.rooms import Rooms, open_rooms
 from bot.settings import BotSettings, LiveKitSettings
 from bot.speech import weights
+from bot.stores import Stores, open_stores
+from bot.supervisor import Serving, Supervisor
 from flows.schema import FlowError
 from store.calls import StoreError
 from store.database import open_calls
@@ -30,6 +37,8 @@ from store.writer import replay
 log = logging.getLogger("leadline.worker")
 
 _ASK_S: Final = 3.0
+_EXPECTED_COST: Final = 0.11  #: of a processor, for a call, until it is measured (docs/performance.md)
+_APOLOGIES_S: Final = 15.0
 
 
 class WorkerUnusable(RuntimeError):
@@ -43,11 +52,6 @@ async def entry(ctx: JobContext) -> None:
     await take_call(ctx)
 
 
-async def accept(request: JobRequest) -> None:
-    """Take the call under an identity that tells one bot from another."""
-    await request.accept(identity=f"bot-{request.id}", name="Leadline")
-
-
 def warm(process: JobProcess) -> None:
     """Load the call's modules in an idle process: with the fork server's pages this takes milliseconds."""
     import bot.job  # noqa: F401
@@ -56,11 +60,14 @@ def warm(process: JobProcess) -> None:
 
 
 def load(server: AgentServer) -> float:
-    """Share of `calls_max` in use; 1.0 keeps livekit-server from offering more."""
-    return min(1.0, len(server.active_jobs) / BotSettings().calls_max)
+    """Share of `calls_max` in use, so that livekit-server spreads calls, and never full: a call whose process died must
+    get in. Admission decides, call by call."""
+    return 0.9 * min(1.0, len(server.active_jobs) / BotSettings().calls_max)
 
 
-def build(settings: BotSettings, livekit: LiveKitSettings) -> AgentServer:
+def build(
+    settings: BotSettings, livekit: LiveKitSettings, accept: Callable[[JobRequest], Coroutine[Any, Any, None]]
+) -> AgentServer:
     """The server, with every default that bites a telephone bot set by hand (docs/ARCHITECTURE.md lists them)."""
     server = AgentServer(
         ws_url=livekit.url,
@@ -69,7 +76,7 @@ def build(settings: BotSettings, livekit: LiveKitSettings) -> AgentServer:
         preload_modules=["bot.preload", "bot.job"],
         setup_fnc=warm,
         load_fnc=load,
-        load_threshold=0.999,
+        load_threshold=math.inf,
         num_idle_processes=settings.idle_processes,
         initialize_process_timeout=60.0,
         shutdown_process_timeout=20.0,
@@ -95,25 +102,89 @@ async def run() -> None:
     _check(settings, livekit)
     await _check_keys(livekit)
     await _open_store()
-    server = build(settings, livekit)
+    async with open_stores() as stores, open_rooms(livekit, settings.agent_name) as rooms:
+        await _serve(settings, livekit, stores, rooms)
+
+
+async def _serve(settings: BotSettings, livekit: LiveKitSettings, stores: Stores, rooms: Rooms) -> None:
+    jobs = Jobs()
+    cost = Cost((os.cpu_count() or 1) * settings.cpu_share, _EXPECTED_COST)
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    admission = Admission(jobs.ids, settings.calls_max, cost, stores.live, rooms, name)
+    server = jobs.server = build(settings, livekit, admission.asked)
     server.on("worker_registered", lambda *_: sys.stdout.write("worker ready\n") and sys.stdout.flush())
+    stopping = Stopping()
     serving = asyncio.create_task(server.run(devmode=False), name="worker.run")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: os._exit(1) if stop.is_set() else stop.set())
-    stopping = asyncio.create_task(stop.wait(), name="worker.stop")
-    orphans = asyncio.create_task(close_orphans(server, livekit, StoreSettings().database_url), name="worker.orphans")
-    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-        return
-    log.info("draining: no new calls, %d running", len(server.active_jobs))
-    with contextlib.suppress(TimeoutError):
-        await server.drain(settings.drain_s)
-    orphans.cancel()
+    helpers = [
+        asyncio.create_task(Supervisor(jobs.serving, rooms, stores).run(), name="worker.supervisor"),
+        asyncio.create_task(admission.run(processor_seconds), name="worker.admission"),
+    ]
+    asked = asyncio.create_task(stopping.asked.wait(), name="worker.stop")
+    await asyncio.wait({serving, asked, *helpers}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (serving, *helpers):
+        if task.done():
+            task.result()
+            return
+    admission.closed = True
+    await _drain(server, jobs, stopping, settings.drain_s)
+    for task in helpers:
+        task.cancel()
     await server.aclose()
-    await asyncio.gather(serving, orphans, return_exceptions=True)
+    await asyncio.gather(serving, *helpers, return_exceptions=True)
+
+
+async def _drain(server: AgentServer, jobs: Jobs, stopping: Stopping, limit_s: float) -> None:
+    """Let running calls finish. At the limit, or when told a second time, they end with an apology."""
+    log.info("draining: no new calls, %d running; they may take %.0f s", len(jobs.ids()), limit_s)
+    drained = asyncio.create_task(server.drain(None), name="worker.drain")
+    at_once = asyncio.create_task(stopping.at_once.wait(), name="worker.at-once")
+    await asyncio.wait({drained, at_once}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
+    if not drained.done():
+        log.warning("ending %d calls with an apology", len(jobs.ids()))
+        await asyncio.to_thread(dismiss)
+        await asyncio.wait({drained}, timeout=_APOLOGIES_S)
+    for task in (drained, at_once):
+        task.cancel()
+    await asyncio.gather(drained, at_once, return_exceptions=True)
+
+
+class Jobs:
+    """The job processes of a server that is made later."""
+
+    def __init__(self) -> None:
+        self.server: AgentServer | None = None
+
+    def serving(self) -> dict[str, Serving]:
+        """What runs now, by job."""
+        active = self.server.active_jobs if self.server is not None else []
+        return {info.job.id: Serving(info.job.id, info.job.room.name, info.job.metadata) for info in active}
+
+    def ids(self) -> set[str]:
+        """The jobs that run now."""
+        return set(self.serving())
+
+
+class Stopping:
+    """SIGTERM or SIGINT: `asked` at the first, `at_once` at the second; a third ends the process."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.at_once = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._told)
+
+    def _told(self) -> None:
+        if self.at_once.is_set():
+            os._exit(1)
+        (self.at_once if self.asked.is_set() else self.asked).set()
+
+
+def dismiss() -> None:
+    """Tell every job process to apologise and hang up. Idle ones just end. Blocking."""
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            for job in child.children():  # the fork server's
+                job.send_signal(signal.SIGUSR1)
 
 
 def main() -> None:

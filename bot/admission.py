@@ -1,0 +1,149 @@
+"""Admission: whether this worker takes one more call, and an answer for a caller whom nobody can take.
+
+livekit-server alone lets the phone ring when no worker has room. So it is told that we always have, and the decision
+is ours: a fresh call is taken while there is room by count and by measured cost, a call whose process died is always
+taken. Capacity is counted over all workers in the live store; who refuses a call when nobody has room removes the
+caller's leg, and the phone hears "busy" at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+import psutil
+from livekit.agents import JobRequest
+
+from bot.order import BadOrder, Order
+from bot.rooms import Away, Rooms
+from store.live import RENEW_S, LiveAway, LiveCalls
+
+log = logging.getLogger("leadline.admission")
+
+_ARRIVING_S: Final = 8.0  #: an accepted job that has not begun by then never will
+_LOOK_S: Final = 0.1
+_DECIDE_S: Final = 1.4  #: a refused caller has an answer within this; the phone's part comes on top
+_SMOOTH: Final = 0.1
+
+
+class Cost:
+    """What a call costs: processor seconds a second, measured over the job processes and smoothed."""
+
+    def __init__(self, cores: float, expected: float) -> None:
+        self._cores = cores
+        self.a_call = expected
+        self._last: tuple[float, float] | None = None
+
+    def measured(self, at: float, used_s: float, calls: int) -> None:
+        """So many processor seconds were used until now; so many calls ran since the last time."""
+        if self._last is not None and calls and at > self._last[0] and used_s >= self._last[1]:
+            now = (used_s - self._last[1]) / (at - self._last[0]) / calls
+            self.a_call += _SMOOTH * (now - self.a_call)
+        self._last = (at, used_s)
+
+    def fits(self) -> int:
+        """How many calls the processors carry at this cost."""
+        return max(1, int(self._cores / max(self.a_call, 0.001)))
+
+
+class Admission:
+    """One per worker. `running` lists its jobs that have a process."""
+
+    def __init__(
+        self,
+        running: Callable[[], Collection[str]],
+        calls_max: int,
+        cost: Cost,
+        live: LiveCalls,
+        rooms: Rooms,
+        name: str,
+    ) -> None:
+        self.closed = False  #: draining: no fresh calls
+        self.cost = cost
+        self._running = running
+        self._calls_max = calls_max
+        self._live = live
+        self._rooms = rooms
+        self._name = name
+        self._arriving: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def free(self) -> int:
+        """How many more calls this worker takes."""
+        if self.closed:
+            return 0
+        return max(0, min(self._calls_max, self.cost.fits()) - self._busy())
+
+    async def asked(self, request: JobRequest) -> None:
+        """livekit-server offers a job."""
+        if _again(request.job.metadata) or self.free() > 0:
+            self._arriving[request.job.id] = time.monotonic() + _ARRIVING_S
+            await request.accept(identity=f"bot-{request.id}", name="Leadline")
+            return
+        await request.reject(terminate=False)
+        self._spawn(request.room.name, request.job.metadata)
+
+    async def run(self, used_s: Callable[[], float]) -> None:
+        """Measure and announce every second, until cancelled. `used_s`: processor seconds of all calls so far."""
+        while True:
+            self.cost.measured(time.monotonic(), await asyncio.to_thread(used_s), len(self._running()))
+            with contextlib.suppress(LiveAway):
+                await self._live.announce(self._name, self.free())
+            await asyncio.sleep(RENEW_S)
+
+    def _busy(self) -> int:
+        now, running = time.monotonic(), self._running()
+        self._arriving = {job: until for job, until in self._arriving.items() if until > now and job not in running}
+        return len(running) + len(self._arriving)
+
+    def _spawn(self, room: str, metadata: str) -> None:
+        task = asyncio.create_task(self._turned_down(room, metadata), name="admission.turned-down")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _turned_down(self, room: str, metadata: str) -> None:
+        """We had no room. If nobody has, the caller is told; if somebody has and does not come, ask once more."""
+        until = time.monotonic() + _DECIDE_S
+        with contextlib.suppress(Away):
+            while time.monotonic() < until:
+                people = await self._rooms.look(room)
+                if people is not None and people.agents:
+                    return
+                if people is not None and people.ringing and not await self._elsewhere():
+                    log.warning("no worker has room for one more call: the caller hears busy")
+                    await self._rooms.remove(room, people.ringing)
+                    return
+                await asyncio.sleep(_LOOK_S)
+            if (people := await self._rooms.look(room)) is not None and people.ringing:
+                await self._rooms.order(room, metadata)
+
+    async def _elsewhere(self) -> int:
+        """Room at other workers, or here by now; none when nobody can say."""
+        if self.free() > 0:
+            return self.free()
+        try:
+            return await self._live.free(but=self._name)
+        except LiveAway:
+            return 0
+
+
+def _again(metadata: str) -> bool:
+    try:
+        return Order.parse(metadata, "").again
+    except BadOrder:
+        return False  # the job says what is wrong with it
+
+
+def processor_seconds() -> float:
+    """Used so far by the job processes of this worker: its fork server's children. Blocking."""
+    used = 0.0
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            for job in child.children():
+                with contextlib.suppress(psutil.Error):
+                    used += sum(job.cpu_times()[:2])
+    return used
