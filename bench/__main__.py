@@ -10,11 +10,13 @@ from pathlib import Path
 
 from cli.stack.problem import StackError
 
-NAMES = ("turns", "bargein", "greeting", "capacity", "slots")
+NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken")
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Benchmarks at the phone's RTP.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Benchmarks at the phone's RTP; `spoken` decodes offline."
+    )
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--edge", choices=("gateway", "external"), default="gateway")
     parser.add_argument("--n", type=int, default=100, help="turns, interruptions or calls")
@@ -56,6 +58,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.capacity import capacity
 
             return await capacity(given.edge, given.calls or 8)
+        case "spoken":
+            from bench.spoken import spoken
+
+            return await asyncio.to_thread(spoken)
         case _:
             from bench.slots import slots
 
