@@ -165,6 +165,8 @@ def _relative(part: Sequence[Word], at: int) -> tuple[int, int, int] | None:
     minutes, end = (_QUARTERS[word], here + 1) if word in _QUARTERS else (_small_number(part, here) or (0, here))
     if not 0 < minutes < 60:
         return None
+    if end < len(part) and part[end].text == "-":
+        end += 1  # "half-past"
     if end < len(part) and part[end].text == "minutes":
         end += 1
     joint = part[end].text if end < len(part) else ""

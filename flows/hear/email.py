@@ -75,6 +75,10 @@ _ENDINGS = frozenset(
         "online",
     }
 )
+#: Ends of words that begin with "dash" or "dot" and mean neither.
+_SUFFIXES = frozenset({"board", "boards", "ing", "ted", "tie", "tier"})
+#: What a recogniser writes for "at", tried when nothing else is there.
+_LIKE_AT = ("that", "add", "et", "hat", "ad")
 _REPEAT = {"double": 2, "triple": 3}
 
 
@@ -92,12 +96,14 @@ def email(text: str) -> Hearing:
 
 def _spoken(part: Sequence[Word]) -> Hearing:
     ats = [at for at, word in enumerate(part) if word.text in ("at", "@")]
+    if not ats:
+        ats = [at for at, word in enumerate(part) if at and word.text in _LIKE_AT]
     for at in reversed(ats):
         domain, end = _domain(part, at + 1)
         if not domain:
             continue
         local, first, sure = _local(part, at)
-        address = f"{local}@{domain}"
+        address = f"{local}@{domain.replace('.code.', '.co.')}"
         if local and _VALID.fullmatch(address) and ".." not in address:
             return Hearing(address, 0.85 if sure else 0.75, span(part[first:end]))
     return NOTHING
@@ -179,12 +185,8 @@ def _piece(part: Sequence[Word], at: int) -> tuple[str | None, int]:
     for phrase, joined in _PHRASES:
         if tuple(item.text for item in part[at : at + len(phrase)]) == phrase:
             return joined, at + len(phrase)
-    if word == "-" and _spelled_dash(part, at):
-        return "", at + 1
-    if word == "oh" and _beside_letters(part, at, both=True):
-        return "o", at + 1
-    if word in _MARKS:
-        return _MARKS[word], at + 1
+    if (mark := _mark(part, at)) is not None:
+        return mark
     if word in _SKIP:
         return "", at + 1
     if word in _REPEAT and at + 1 < len(part):
@@ -199,6 +201,31 @@ def _piece(part: Sequence[Word], at: int) -> tuple[str | None, int]:
     if letter and (len(word) == 1 or end > at + 1 or _beside_letters(part, at)):
         return letter, end
     return (word.replace("'", ""), at + 1) if word[0].isalnum() else (None, at + 1)
+
+
+def _mark(part: Sequence[Word], at: int) -> tuple[str, int] | None:
+    """Return the dot, dash or zero that word `at` stands for, and where it ends; None when it is none."""
+    word = part[at].text
+    if word == "-" and _spelled_dash(part, at):
+        return "", at + 1
+    if word == "oh" and _beside_letters(part, at, both=True):
+        return "o", at + 1
+    if word == "." and not _tight(part, at):
+        return "", at + 1  # a recogniser's full stop behind an initial: a dot that is meant is said
+    if word in ("o", "oh") and at + 1 < len(part) and (part[at + 1].text in UNITS or part[at + 1].text.isdecimal()):
+        return "0", at + 1
+    if word in _MARKS:
+        return _MARKS[word], at + 1
+    for mark in ("dot", "dash"):
+        rest = word[len(mark) :]
+        if word.startswith(mark) and len(rest) >= 3 and rest not in _SUFFIXES:
+            return _MARKS[mark] + rest, at + 1
+    return None
+
+
+def _tight(part: Sequence[Word], at: int) -> bool:
+    """Tell a dot written inside an address from one with a space behind it."""
+    return at + 1 < len(part) and part[at + 1].start == part[at].end
 
 
 def _spelling_hint(part: Sequence[Word], at: int) -> int:

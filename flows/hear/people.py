@@ -10,14 +10,14 @@ from flows.hear.spelling import spelled
 from flows.hear.words import BREAKS, Word, Words, plain, span, words
 
 _LEAD_NAME = (
-    "my full name is", "my first name is", "full name is", "the name is", "the name's", "my name is", "my name's", "name is", "name's", "you're speaking to", "you're speaking with",
+    "its", "im", "my full name is", "my first name is", "full name is", "the name is", "the name's", "my name is", "my name's", "name is", "name's", "you're speaking to", "you're speaking with",
     "you're talking to", "you are speaking with", "you are speaking to", "they call me", "people call me", "call me", "everyone calls me", "just call me", "you can call me", "i am called", "i'm called", "put me down as", "put down", "put it under", "i go by", "it's under", "name of", "the name", "they know me as", "known as", "it should be under",
     "speaking with", "this is", "that would be", "that'll be", "i am", "i'm", "it's", "it is", "that's", "here is", "hi", "hello", "hi there", "hello there", "hey", "yes", "yeah", "yep", "sure", "sure thing", "okay", "ok", "well", "so", "of course", "certainly", "oh", "no problem",
     "good morning", "good afternoon", "it would be", "it'd be", "absolutely", "right", "alright", "no", "just", "speaking", "like", "and", "actually", "sorry", "first name", "last name",
 )  # fmt: skip
 _LEAD_COMPANY = (
     "the name of the company is", "the name of the business is", "the company is called", "our company is called", "the business is called", "it's called", "we're called", "we are called", "the company's called", "the company's", "my company's",
-    "company name", "business name", "firm name", "company name is", "the company name is", "my company is called", "my company is", "our company is", "the company is", "company is", "the business is", "my business is", "the firm is", "the firm is called", "we trade as", "trading as", "we go by", "i work for", "i work at", "i work with", "i'm working for", "i run",
+    "its", "were", "im", "company name", "business name", "firm name", "company name is", "the company name is", "my company is called", "my company is", "our company is", "the company is", "company is", "the business is", "my business is", "the firm is", "the firm is called", "we trade as", "trading as", "we go by", "i work for", "i work at", "i work with", "i'm working for", "i run",
     "i own", "i represent", "i'm with", "i'm from", "i'm at", "i am with", "i am at", "i am from", "we're with", "we're at", "we're from", "we're", "we are", "i'm calling from", "calling from", "calling on behalf of", "on behalf of", "i'm calling for", "from", "with", "at", "it's", "it is", "that's", "that is", "this is", "that would be", "a company called", "a firm called", "a business called", "a small company called",
     "a little company called", "a place called", "an outfit called", "an agency called", "a startup called", "called", "oh", "so", "well", "sure", "yes", "yeah", "yep", "okay", "ok", "hi", "hello", "just", "actually", "sorry", "the",
     "company", "i'm the owner of", "i'm the founder of", "i'm the ceo of", "i'm a director at", "you're through to", "you are through to", "you've reached", "you have reached", "you reached", "i am employed by", "i'm employed at", "i work over at", "i manage", "i'm part of", "i'm the manager of", "i'm the manager at", "put down", "go by", "known as", "we do business as", "doing business as", "d b a", "our name is", "we operate as", "my own company", "my own business", "we're a small company called", "named", "we're a company called", "currently", "right", "of course", "no problem", "i'm employed by", "employed by", "i work over at", "over at",
@@ -340,12 +340,24 @@ def _cap(word: str) -> str:
 
 
 def _title(text: str, part: Words, company: bool) -> str:
-    """Write a name with capitals; capitals that were already written are kept."""
-    ends = span(part)
-    if ends is None:
-        return ""
-    written = text[ends[0] : ends[1]].strip(" .,")
-    if company and any(letter.isupper() for letter in written):
-        return written
-    said = [word.text for word in part if word.text not in BREAKS]
-    return " ".join(word if at and word in _SMALL else _cap(word) for at, word in enumerate(said))
+    """Write a name with capitals; a word that has capitals inside keeps them."""
+    said = [word for word in part if word.text not in BREAKS]
+    pieces: list[str] = []
+    for at, word in enumerate(said):
+        written = text[word.start : word.end]
+        if company and any(letter.isupper() for letter in written[1:]):
+            pieces.append(written)
+        elif at and word.text in _SMALL:
+            pieces.append(word.text)
+        else:
+            pieces.append(_cap(word.text))
+    return _spaced(text, said, pieces)
+
+
+def _spaced(text: str, said: Sequence[Word], pieces: Sequence[str]) -> str:
+    """Join words as they were written: "O'Neil & Sons", "Coca-Cola", "24-7 Plumbing"."""
+    joined = ""
+    for at, piece in enumerate(pieces):
+        apart = at and said[at].start > said[at - 1].end
+        joined += (" " if apart else "") + piece
+    return joined

@@ -19,7 +19,7 @@ LETTER_NAMES = {
     "ar": "r", "ess": "s", "tee": "t", "vee": "v", "ex": "x", "wye": "y", "zee": "z", "zed": "z",
 }  # fmt: skip
 _REPEAT = {"double": 2, "triple": 3, "treble": 3}
-_AS_IN = (("as", "in"), ("for",), ("like",), ("is", "for"), ("like", "in"), ("in",), ("of",))
+_AS_IN = (("as", "in"), ("is", "in"), ("as",), ("for",), ("like",), ("is", "for"), ("like", "in"), ("in",), ("of",))
 
 
 def letter_at(part: Sequence[Word], at: int, names: bool = True) -> tuple[str, int]:
@@ -44,10 +44,11 @@ def letter_at(part: Sequence[Word], at: int, names: bool = True) -> tuple[str, i
 
 
 def _skip_example(part: Sequence[Word], at: int, letter: str) -> int:
-    """Step over "as in sierra" when the word does begin with the letter."""
+    """Step over "as in sierra" when the word does begin with the letter; a full stop behind an initial counts for nothing."""
+    here = at + 1 if at < len(part) and part[at].text in (".", ",") else at
     for phrase in _AS_IN:
-        end = at + len(phrase)
-        said = tuple(word.text for word in part[at:end])
+        end = here + len(phrase)
+        said = tuple(word.text for word in part[here:end])
         if said == phrase and end < len(part) and part[end].text[0] == letter and len(part[end].text) > 1:
             return end + 1
     return at

@@ -20,10 +20,12 @@ class Word:
 
 Words: TypeAlias = tuple[Word, ...]
 
-_TOKEN = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*'?|[^\s\w]|_")
+_TOKEN = re.compile(r"to-(?:morrow|day|night)|\d+(?:,\d{3})*(?:\.\d+)?|[^\W\d_]+(?:'[^\W\d_]+)*'?|[^\s\w]|_")
 #: Typographic apostrophes and dashes, by code point, as recognisers write them.
 _CURLY = str.maketrans({0x2019: "'", 0x2018: "'", 0x60: "'", 0x2013: "—", 0x2212: "-"})
 
+#: Old spellings that recognisers write.
+_AS_ONE = {"to-morrow": "tomorrow", "to-day": "today", "to-night": "tonight"}
 #: Sounds and phrases that carry nothing. "like" only counts between words, so it stays with the grammars.
 HESITATIONS = frozenset({"uh", "um", "uhm", "er", "erm", "ah", "hmm", "hm", "mm", "umm", "uhh", "err", "eh"})
 #: Marks that end a thought.
@@ -46,7 +48,7 @@ def plain(text: str) -> str:
 def words(text: str) -> Words:
     """Return the words and marks of `text`, hesitations left out."""
     return tuple(
-        Word(found.group().rstrip("'") or "'", found.start(), found.end())
+        Word(_AS_ONE.get(found.group()) or found.group().rstrip("'") or "'", found.start(), found.end())
         for found in _TOKEN.finditer(plain(text))
         if found.group() not in HESITATIONS
     )
