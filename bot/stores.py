@@ -16,7 +16,7 @@ from store.live_holding import Shelf
 from store.live_redis import RedisLive
 from store.redis_events import RedisEvents
 from store.settings import StoreSettings
-from store.writer import Writer, journal_path
+from store.writer import Writer, journal_path, journals_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class Stores:
 
     def writer_of(self, call_id: str) -> Writer:
         """The writer of a call, with a journal of its own."""
-        return Writer(self.calls, journal_path(self.journal_dir, call_id))
+        elders = journals_in(self.journal_dir, call_id)
+        return Writer(self.calls, journal_path(self.journal_dir, call_id, time.time()), elders=elders)
 
 
 @asynccontextmanager

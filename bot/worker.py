@@ -31,8 +31,9 @@ from flows.schema import FlowError
 from store.calls import StoreError
 from store.database import open_calls
 from store.flowfiles import load_flow
+from store.journal import keep_reserve
 from store.settings import StoreSettings
-from store.writer import replay
+from store.writer import keep_replaying, replay
 
 log = logging.getLogger("leadline.worker")
 
@@ -118,6 +119,7 @@ async def _serve(settings: BotSettings, livekit: LiveKitSettings, stores: Stores
     helpers = [
         asyncio.create_task(Supervisor(jobs.serving, rooms, stores).run(), name="worker.supervisor"),
         asyncio.create_task(admission.run(processor_seconds), name="worker.admission"),
+        asyncio.create_task(keep_replaying(stores.journal_dir, stores.calls), name="worker.journals"),
     ]
     asked = asyncio.create_task(stopping.asked.wait(), name="worker.stop")
     await asyncio.wait({serving, asked, *helpers}, return_when=asyncio.FIRST_COMPLETED)
@@ -243,3 +245,7 @@ async def _open_store() -> None:
     async with open_calls(settings.database_url) as calls:
         if (done := await replay(settings.journal_dir, calls)) > 0:
             log.info("stored %d writes that had waited in the journal", done)
+    if not keep_reserve(settings.journal_dir):
+        log.warning(
+            "the disk of %s is nearly full: make space, or writes will wait in memory only", settings.journal_dir
+        )
