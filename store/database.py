@@ -22,6 +22,7 @@ from store.sql_calls import SqlCalls
 MIGRATIONS = Path(__file__).parent / "migrations"
 #: How long SQLite waits for another process's write. The writer behind it retries; an opt-out cannot wait long.
 BUSY_MS = 1000
+_MIGRATION_LOCK = 0x6C65_6165  #: any number that nothing else locks by
 
 
 class DatabaseUnusable(StoreError):
@@ -104,6 +105,8 @@ async def migrate(engine: AsyncEngine) -> None:
         async with engine.connect() as connection:
             if engine.dialect.name == "sqlite":  # one process migrates, others wait, then find it done
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             await connection.run_sync(_upgrade)
             await connection.commit()
     except (DatabaseError, OSError) as wrong:

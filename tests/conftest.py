@@ -18,6 +18,9 @@ from cli.stack.livekit_server import find_built, find_go
 from cli.stack.problem import StackError
 from cli.stack.redis_server import find_redis
 from cli.stack.stack import Stack
+from tests.databases import Databases
+from tests.postgres import Postgres
+from tests.postgres import running as running_postgres
 
 _START_S_MAX = 1200.0  # building livekit-server included
 _STOP_S_MAX = 60.0
@@ -122,3 +125,16 @@ def _external() -> Endpoints:
         api_key=values["api_key"],
         api_secret=values["api_secret"],
     )
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Yield a PostgreSQL of our own; skips where it is not installed."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> Databases:
+    """Return what makes databases of either kind for a test."""
+    return Databases(lambda: request.getfixturevalue("postgres"))

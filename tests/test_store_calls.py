@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,8 @@ from store.calls import Calls, NewCall, Part, SipLeg, StoreError, Turn, UnknownC
 from store.charges import Charge
 from store.database import DatabaseUnusable, migrate, open_calls, open_engine
 from store.happenings import Happening
-from store.memory_calls import MemoryCalls
 from store.tables import metadata
+from tests.databases import Databases
 
 LEE = "+12025550134"
 
@@ -32,18 +31,9 @@ def new_call(call_id: str = "c1", created_at: float = 100.0) -> NewCall:
     )
 
 
-@asynccontextmanager
-async def _memory() -> AsyncIterator[Calls]:
-    yield MemoryCalls()
-
-
-def _open(kind: str, tmp_path: Path) -> AbstractAsyncContextManager[Calls]:
-    return _memory() if kind == "memory" else open_calls(f"sqlite+aiosqlite:///{tmp_path / 'calls.db'}")
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-async def calls(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Calls]:
-    async with _open(request.param, tmp_path) as opened:
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+async def calls(request: pytest.FixtureRequest, databases: Databases, tmp_path: Path) -> AsyncIterator[Calls]:
+    async with databases.calls(request.param, tmp_path) as opened:
         yield opened
 
 
@@ -208,8 +198,12 @@ def test_a_suppression_key_is_nothing_or_digits_and_stays_what_it_is(number: str
     assert suppression_key(key) == key
 
 
-async def test_two_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
-    engines = [open_engine(f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'new.db'}") for _ in range(2)]
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_two_processes_may_open_a_new_database_at_once(kind: str, databases: Databases, tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'deep' / 'new.db'}"
+    if kind == "postgres":
+        url = await asyncio.to_thread(databases.server.create, "at_once")
+    engines = [open_engine(url) for _ in range(2)]
     await asyncio.gather(*(migrate(engine) for engine in engines))
     for engine in engines:
         await migrate(engine)
@@ -258,9 +252,9 @@ async def test_a_schema_from_the_future_is_refused(tmp_path: Path) -> None:
     await engine.dispose()
 
 
-async def test_migrations_make_what_the_tables_say(tmp_path: Path) -> None:
-    engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'x.db'}")
-    await migrate(engine)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_migrations_make_what_the_tables_say(kind: str, databases: Databases, tmp_path: Path) -> None:
+    engine = open_engine(await databases.url(kind, tmp_path))
     async with engine.connect() as connection:
         differences = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync, opts={"compare_type": True}), metadata)
