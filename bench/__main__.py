@@ -6,11 +6,12 @@ import argparse
 import asyncio
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 from cli.stack.problem import StackError
 
-NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken")
+NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing")
 
 
 def main() -> int:
@@ -23,6 +24,10 @@ def main() -> int:
     parser.add_argument("--calls", type=int, help="calls at once (capacity: 8, slots: 3, others: 1)")
     parser.add_argument("--plain", type=int, default=0, help="turns: so many of a plain LiveKit agent in the same run")
     parser.add_argument("--first", type=int, default=0, help="slots: number of the first caller")
+    parser.add_argument("--set", choices=("scoring", "tuning"), default="scoring", help="endpointing: which answers")
+    parser.add_argument("--words-only", action="store_true", help="endpointing: without the end-of-turn model")
+    parser.add_argument("--piper", type=Path, help="endpointing: a voice file; `piper` must be installed")
+    parser.add_argument("--verbose", action="store_true", help="endpointing: print every answer")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     try:
@@ -62,6 +67,12 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.spoken import spoken
 
             return await asyncio.to_thread(spoken)
+        case "endpointing":
+            from bench.endpointing import endpointing, tell
+
+            told = tell if given.verbose else None
+            options = {"turn_model": not given.words_only, "piper": given.piper}
+            return await asyncio.to_thread(partial(endpointing, given.set, told, **options))
         case _:
             from bench.slots import slots
 

@@ -40,7 +40,7 @@ class HostedRecogniser:
         self._plugin = plugin
         self._on_loop = _OnLoop(loop)
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = ()) -> Transcript:
+    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
         """See `Recogniser`. Hotwords are the plugin's own affair."""
         pcm = to_pcm(samples)
         frame = rtc.AudioFrame(pcm.tobytes(), EAR_RATE, 1, len(pcm))
@@ -64,6 +64,11 @@ class PluginActivity:
         self._stream.push_frame(rtc.AudioFrame(pcm.tobytes(), EAR_RATE, 1, len(pcm)))
         began, self._began = self._began, False
         return began
+
+    @property
+    def fading_s(self) -> float:
+        """See `Activity`."""
+        return self.silence_s
 
     def settle(self) -> None:
         """The turn is over."""

@@ -27,6 +27,7 @@ from bot.caller_leg import already_over, known_call, new_call, wait_for_caller
 from bot.conversation import Body, Conversation
 from bot.ear import Ear
 from bot.echo import EchoGate, EchoingSpeaker
+from bot.guesses import Recognition
 from bot.hands import Hands, TransferRefused
 from bot.hangup import hang_up
 from bot.history import History
@@ -260,7 +261,8 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
     with ThreadPoolExecutor(1, "ear", yield_to_audio) as listening, ThreadPoolExecutor(1, "studio") as rendering:
         line = Line(ctx.room, inbox)
         foresight = Foresight(patience)
-        ear = Ear(inbox, senses.recogniser, senses.activity, listening, foresight)
+        recognition = Recognition(senses.recogniser, listening, foresight, senses.turn_model)
+        ear = Ear(inbox, recognition, senses.activity)
         studio = Studio(senses.voice, preload.CACHE, rendering, spare=senses.spare)
         recorder, gate = Recorder(), EchoGate(ear.push)
 

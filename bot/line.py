@@ -22,7 +22,7 @@ from bot.speech.voice import RATE
 log = logging.getLogger("leadline.line")
 
 EAR_RATE: Final = 16_000
-_FRAME_MS: Final = 40
+FRAME_S: Final = 0.04  #: of the caller's sound
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
@@ -61,7 +61,7 @@ class LineSink(Protocol):
         ...
 
     def on_audio(self, pcm: Pcm, at: float) -> None:
-        """20 ms of the caller at 16 kHz."""
+        """One frame of the caller, `FRAME_S` at 16 kHz."""
         ...
 
     def on_key(self, key: str, at: float) -> None:
@@ -198,7 +198,7 @@ class Line:
 
     async def _hear(self, track: rtc.Track) -> None:
         stream = rtc.AudioStream.from_track(
-            track=track, sample_rate=EAR_RATE, num_channels=1, frame_size_ms=_FRAME_MS, capacity=100
+            track=track, sample_rate=EAR_RATE, num_channels=1, frame_size_ms=round(FRAME_S * 1000), capacity=100
         )
         try:
             async for event in stream:

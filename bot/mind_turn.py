@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from bot.guesses import Patience
 from bot.mind import Mind
 from bot.waterfall import Waterfall
 from flows.flow import Flow
@@ -37,25 +38,25 @@ class Guess:
 
 
 class Foresight:
-    """`bot.ear.Patience` that shows every guess at a turn while the silence behind it is waited for.
+    """`bot.guesses.Patience` that shows every guess at a turn while the silence behind it is waited for.
 
     `sift` is shown all guesses, `watch` those with words, `think` only those that may be whole.
     """
 
-    def __init__(self, patience: Callable[[Expect, str], float]) -> None:
+    def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self.think: Callable[[str], None] | None = None
         self.watch: Callable[[str], None] | None = None
         self.sift: Callable[[str], None] | None = None
 
-    def __call__(self, expect: Expect, text: str) -> float:
+    def __call__(self, expect: Expect, text: str, finished: float | None = None, /) -> float:
         if self.sift is not None:
             self.sift(text)
         if self.watch is not None and text:
             self.watch(text)
         if self.think is not None and text and expect.kind not in _SPELLED:
             self.think(text)
-        return self._patience(expect, text)
+        return self._patience(expect, text, finished)
 
 
 class Thinking:

@@ -16,6 +16,7 @@ from bot.settings import BotSettings
 from bot.speech import weights
 from bot.speech.intents import nearest_example
 from bot.speech.moonshine import Recogniser
+from bot.speech.turn import SoundsFinished
 from bot.speech.vad import builtin
 from bot.speech.voice import Voice
 from bot.studio import PromptCache, Studio
@@ -67,3 +68,5 @@ _import_model()
 if VOICE is not None and SETTINGS.tts == "local":
     _render_fixed_prompts(VOICE)
 builtin()  # maps the detector's weights before the first fork
+if SETTINGS.turn_detector == "v1-mini":
+    SoundsFinished()  # likewise: 280 MB once, not per call

@@ -11,6 +11,7 @@ from bot.hosted_voice import HostedVoice
 from bot.providers import ProviderUnusable, stt_plugin, tts_plugin, vad_plugin
 from bot.settings import BotSettings
 from bot.speech.moonshine import Recogniser
+from bot.speech.turn import SoundsFinished, TurnModel
 from bot.speech.vad import Activity, VoiceActivity, builtin
 from bot.speech.voice import StreamingVoice, Voice
 
@@ -23,6 +24,7 @@ class Senses:
     voice: Voice | StreamingVoice
     spare: Voice | None  #: takes over when a hosted voice fails
     activity: Activity
+    turn_model: TurnModel | None  #: None: words and silence alone
 
 
 def open_senses(settings: BotSettings) -> Senses:
@@ -38,4 +40,6 @@ def open_senses(settings: BotSettings) -> Senses:
     if recogniser is None or voice is None:
         raise ProviderUnusable("local speech is not loaded in this process: restart the worker")
     spare = preload.VOICE if tts is not None else None
-    return Senses(recogniser, voice, spare, PluginActivity(vad) if vad is not None else VoiceActivity(builtin()))
+    activity = PluginActivity(vad) if vad is not None else VoiceActivity(builtin())
+    turn_model = SoundsFinished() if settings.turn_detector == "v1-mini" else None
+    return Senses(recogniser, voice, spare, activity, turn_model)

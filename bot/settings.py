@@ -38,7 +38,10 @@ class BotSettings(BaseSettings):
     llm: str = Field(default="none", description="openai/MODEL, or none: rules only")
     llm_base_url: str = Field(default="", description="an OpenAI-compatible server instead of the provider's own")
     vad: str = "builtin"
-    turn_detector: str = "patience"
+    turn_detector: str = Field(
+        default="v1-mini",
+        description="who tells an end where words do not: v1-mini listens to the voice; patience: nobody",
+    )
     calls_max: int = Field(default=12, ge=1, le=500, description="calls at once on this worker")
     cpu_share: float = Field(
         default=0.6, gt=0, le=1, description="of this machine's processors for calls; how many fit is measured"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import call, calls, demo, dispatch, flow, rules, sip, trunk, up, web, worker
+from cli import call, calls, demo, dispatch, flow, listen, rules, sip, trunk, up, web, worker
 from cli.eval import eval_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A phone bot that qualifies sales leads.")
@@ -21,6 +21,7 @@ app.command("eval")(eval_command)
 app.command()(call.call)
 app.command()(worker.worker)
 app.command()(demo.demo)
+app.command()(listen.listen)
 
 
 def main() -> None:

@@ -133,4 +133,5 @@ def _effect(data: Data) -> Effect:
 
 def _expect(data: Data) -> Expect:
     kind = data["kind"]
-    return Expect(kind if kind in ("confirm", "open") else SlotType(kind), data["slot"], tuple(data["hotwords"]))
+    asked = kind if kind in ("confirm", "open") else SlotType(kind)
+    return Expect(asked, data["slot"], tuple(data["hotwords"]), data.get("length", 0))

@@ -111,6 +111,7 @@ class Expect:
     kind: SlotType | Literal["confirm", "open"] = "open"
     slot: str | None = None
     hotwords: tuple[str, ...] = ()
+    length: int = 0  #: of digits, when it is known
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from flows.hear import hear, intent
 from flows.model import Expect, SlotType
 
-NOTHING_YET_S: Final = 0.5  #: there was speech, no word of it is known
-DECIDED_S: Final = 0.16  #: a complete yes or no
-COMPLETE_S: Final = 0.25  #: a complete answer
-THINKING_S: Final = 0.9  #: "and", "um", "about …": more is coming
-DICTATING_S: Final = 1.2  #: half a telephone number, half an address
-UNANSWERED_S: Final = 0.6  #: words that do not answer what was asked: perhaps half of them
-SPELLING_S: Final = 0.7  #: an address or a number that may be complete
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Seconds of silence: as a rule, and the least and most where the sound of the voice may decide."""
+
+    usual: float
+    least: float
+    most: float
+
+
+def _always(seconds: float) -> Wait:
+    return Wait(seconds, seconds, seconds)
+
+
+DECIDED: Final = _always(0.16)  #: a complete yes or no
+COMPLETE: Final = _always(0.25)  #: words that the grammar of the question takes for an answer
+THINKING: Final = _always(1.1)  #: "and", "um", "about …": more is coming
+DICTATING: Final = _always(1.2)  #: half a telephone number, half an address
+NOTHING_YET: Final = Wait(0.6, 0.5, 0.9)  #: there was speech, no word of it is known
+UNTOLD: Final = Wait(0.3, 0.25, 0.6)  #: no grammar here can tell whether the words answer
+UNANSWERED: Final = Wait(0.7, 0.5, 1.1)  #: words that do not answer what was asked: perhaps half of them
+SPELLED: Final = Wait(0.7, 0.5, 0.9)  #: a name, an address, digits of unknown number: complete, or not
+TOLD: Final = Wait(0.7, 0.4, 0.9)  #: a story, which has no grammar
+
+#: Probabilities that a voice has finished, at and beyond which the least and the most are waited.
+_SURELY, _HARDLY = 0.75, 0.3
 
 _YES_NO = re.compile(
     r"(?:oh |well |um |uh )?(?:yes|yeah|yep|yup|sure|ok|okay|correct|right|absolutely|definitely|of course|exactly|"
@@ -23,9 +43,9 @@ _YES_NO = re.compile(
     r"(?:,? (?:please|thanks|thank you|sir|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|sure|it's fine))*"
 )
 _UNFINISHED = re.compile(
-    r"(?:\b(?:and|but|or|so|um+|uh+|er+|erm|like|about|around|roughly|maybe|probably|approximately|between|from|to|than|"
+    r"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|so|um+|uh+|er+|erm|like|about|around|roughly|maybe|probably|approximately|between|from|to|than|"
     r"the|a|an|my|our|your|is|are|it's|we're|i'm|i|we|with|for|in|on|at|of|by|because|if|well|let me see|let's see|"
-    r"hold on|hmm+|over|under|say|not)|[,…-]|\.\.\.)\W*$"
+    r"hold on|hmm+|over|under|say|not)|[…-]|\.\.\.)\W*$"
 )
 _DIGIT = re.compile(
     r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
@@ -33,58 +53,85 @@ _DIGIT = re.compile(
 )
 _SOUNDS_LIKE_DIGITS = re.compile(r"\b(?:too|to|for|fore|ate|won|tree|sex|oh|o|old|all)\b")
 _REFUSAL = re.compile(r"\b(?:don't|do not|no idea|not sure|rather not|none)\b")
-#: Kinds whose grammar tells whether the words hold an answer, without knowing the choices or the date.
-_TELLING: Final = frozenset({SlotType.YES_NO, SlotType.INTEGER_RANGE, SlotType.MONEY, SlotType.TIMELINE})
+#: Kinds whose grammar tells whether the words hold an answer, without knowing the choices.
+_TELLING: Final = frozenset(
+    {SlotType.YES_NO, SlotType.INTEGER_RANGE, SlotType.MONEY, SlotType.TIMELINE, SlotType.DATE_TIME}
+)
 _MARKS = re.compile(r"[^\w'@.\s…,-]+")
 _DOMAIN = re.compile(r"(?:\.|\bdot )(?:com|org|net|io|co|edu|gov|uk|us|ai|app|dev|biz|info|de|fr)\W*$")
 _PHONE_DIGITS: Final = 10
 _DICTATION_DIGITS: Final = 3  #: so many digits in a row are dictation, whatever was asked
 
 
-def patience(expect: Expect, text: str, length: int = 0) -> float:
+def patience(expect: Expect, text: str, finished: float | None = None) -> float:
     """Return the seconds of silence after which the turn is complete.
 
-    `text` is what was recognised so far, "" for nothing yet; `length` is the number of digits expected when it is
-    known (a postcode of 5), else 0.
+    Args:
+        expect: what was asked.
+        text: what was recognised so far, "" for nothing yet.
+        finished: the probability that it sounds finished, 0 to 1; None when nobody listened for that. It counts only
+            where the words do not tell.
     """
-    said = _MARKS.sub(" ", text.lower()).strip().rstrip(".!? ")
+    wait = _wait(expect, text)
+    if finished is None:
+        return wait.usual
+    doubt = min(1.0, max(0.0, (_SURELY - finished) / (_SURELY - _HARDLY)))
+    return wait.least + doubt * (wait.most - wait.least)
+
+
+def words_tell(expect: Expect, text: str) -> bool:
+    """Whether the words alone decide how long to wait, so that nobody needs to listen to the voice."""
+    wait = _wait(expect, text)
+    return wait.least == wait.most
+
+
+def _wait(expect: Expect, text: str) -> Wait:
+    said = _MARKS.sub(" ", text.lower()).strip().rstrip(".!?, ")
     if not said:
-        return NOTHING_YET_S
+        return DICTATING if expect.kind == SlotType.PHONE else NOTHING_YET
     if expect.kind in (SlotType.YES_NO, "confirm", "open") and _YES_NO.fullmatch(said.replace(",", "").strip()):
-        return DECIDED_S
+        return DECIDED
     if _UNFINISHED.search(said):
-        return THINKING_S
+        return THINKING
     if expect.kind == SlotType.EMAIL:
-        return SPELLING_S if _DOMAIN.search(said) else DICTATING_S
-    if (dictated := _dictation(expect, said, length)) is not None:
+        return SPELLED if _DOMAIN.search(said) else DICTATING
+    if (dictated := _dictation(expect, said)) is not None:
         return dictated
     if _YES_NO.fullmatch(said):
-        return DECIDED_S
-    return COMPLETE_S if _is_answer(expect, text) else UNANSWERED_S
+        return DECIDED
+    if not isinstance(expect.kind, SlotType) or expect.kind not in _TELLING:
+        return COMPLETE if _wishes(said) else UNTOLD
+    return COMPLETE if _is_answer(expect.kind, text) else UNANSWERED
 
 
-def _dictation(expect: Expect, said: str, length: int) -> float | None:
-    """Judge digits being dictated: None when it is no dictation."""
+def _dictation(expect: Expect, said: str) -> Wait | None:
+    """Judge digits being dictated, and words without a grammar: None when it is neither."""
     digits = len(_DIGIT.findall(said))
     if expect.kind == SlotType.PHONE:
         if digits == 0:
             known = _REFUSAL.search(said) or intent(said).name
-            return COMPLETE_S if known and not _SOUNDS_LIKE_DIGITS.search(said) else THINKING_S
+            return COMPLETE if known and not _SOUNDS_LIKE_DIGITS.search(said) else THINKING
         whole = digits in (_PHONE_DIGITS, _PHONE_DIGITS + 1) or hear(SlotType.PHONE, said).value is not None
-        return COMPLETE_S if whole else DICTATING_S
+        return COMPLETE if whole else DICTATING
     if expect.kind == SlotType.DIGITS:
         if digits == 0:
             return None
-        return COMPLETE_S if length and digits >= length else SPELLING_S if not length else DICTATING_S
-    if expect.kind in (SlotType.NAME, SlotType.TEXT):
-        return SPELLING_S
+        if not expect.length:
+            return SPELLED
+        return COMPLETE if digits >= expect.length else DICTATING
+    if expect.kind in (SlotType.NAME, SlotType.COMPANY):
+        return SPELLED
+    if expect.kind is SlotType.TEXT:
+        return TOLD
     if expect.kind == "open" and digits >= _DICTATION_DIGITS:
-        return COMPLETE_S if digits >= _PHONE_DIGITS else DICTATING_S
+        return COMPLETE if digits >= _PHONE_DIGITS else DICTATING
     return None
 
 
-def _is_answer(expect: Expect, text: str) -> bool:
+def _is_answer(kind: SlotType, text: str) -> bool:
     """Whether the words answer the question, or wish something else that we know."""
-    if not isinstance(expect.kind, SlotType) or expect.kind not in _TELLING:
-        return True
-    return hear(expect.kind, text).value is not None or intent(text).name is not None or bool(_REFUSAL.search(text))
+    return hear(kind, text, now=0.0).value is not None or _wishes(text)
+
+
+def _wishes(text: str) -> bool:
+    return intent(text).name is not None or bool(_REFUSAL.search(text))

@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.conversation import Body, Conversation
 from bot.doubt import FIRST_LOOK_S
 from bot.ear import Ear, Turn
+from bot.guesses import Recognition
 from bot.hands import Hands, TransferRefused
 from bot.history import History
 from bot.inbox import Gone, Inbox, Key, Onset, Up
@@ -97,7 +98,8 @@ async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | No
         history.begun(flow.body)
         inbox, speaker = Inbox(), MemorySpeaker()
         mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()), clock)
-        ear = Ear(inbox, ScriptedRecogniser([""]), VoiceActivity(builtin()), OnTheSpot(), lambda _e, _t: 0.2)
+        recognition = Recognition(ScriptedRecogniser([""]), OnTheSpot(), lambda _e, _t, _f=None: 0.2)
+        ear = Ear(inbox, recognition, VoiceActivity(builtin()))
         body = Body(inbox, ear, mouth, Keys(), Hands(refuse), history, clock, mind or NoMind())
         state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts={"caller": CALLER}, lead={})
         conversation = Conversation(flow, state, body, call_max_s=600)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model import Expect, SlotType
-from flows.patience import patience
+from flows.patience import patience, words_tell
 
 YES_NO = Expect(SlotType.YES_NO, "good_time")
 NUMBER = Expect(SlotType.INTEGER_RANGE, "company_size")
@@ -17,50 +17,59 @@ EMAIL = Expect(SlotType.EMAIL, "email")
 ZIP = Expect(SlotType.DIGITS, "postcode")
 CONFIRM = Expect("confirm", "phone")
 TEXT = Expect(SlotType.TEXT, "need")
+COMPANY = Expect(SlotType.COMPANY, "company")
 WHEN = Expect(SlotType.DATE_TIME, "visit")
 
+KINDS = [YES_NO, NUMBER, PHONE, EMAIL, ZIP, CONFIRM, TEXT, COMPANY, WHEN, Expect()]
+
 SAID = [
-    (YES_NO, "", 0.5),
+    (YES_NO, "", 0.6),
+    (PHONE, "", 1.2),
     (YES_NO, "Yes.", 0.16),
     (YES_NO, "Yeah, sure.", 0.16),
     (YES_NO, "yes I am", 0.16),
     (YES_NO, "No, thanks.", 0.16),
     (YES_NO, "not really", 0.16),
     (YES_NO, "Go ahead.", 0.16),
-    (YES_NO, "yes but", 0.9),
+    (YES_NO, "yes but", 1.1),
     (YES_NO, "yes we have fifty people", 0.25),
     (CONFIRM, "That's right.", 0.16),
     (CONFIRM, "correct", 0.16),
-    (CONFIRM, "no, it's", 0.9),
+    (CONFIRM, "no, it's", 1.1),
     (NUMBER, "twenty five", 0.25),
-    (NUMBER, "about", 0.9),
-    (NUMBER, "We have around", 0.9),
-    (NUMBER, "twenty and", 0.9),
-    (NUMBER, "um", 0.9),
-    (NUMBER, "between ten and", 0.9),
+    (NUMBER, "about", 1.1),
+    (NUMBER, "We have around", 1.1),
+    (NUMBER, "twenty and", 1.1),
+    (NUMBER, "um", 1.1),
+    (NUMBER, "between ten and", 1.1),
     (NUMBER, "25 people", 0.25),
     (NUMBER, "no", 0.16),
     (MONEY, "a thousand a month", 0.25),
-    (MONEY, "maybe ten or", 0.9),
+    (MONEY, "maybe ten or", 1.1),
     (PHONE, "two oh two five five five", 1.2),
     (PHONE, "202 555 0189", 0.25),
     (PHONE, "two oh two five five five oh one eight nine", 0.25),
     (PHONE, "it's two", 1.2),
-    (PHONE, "my number is", 0.9),
+    (PHONE, "my number is", 1.1),
     (PHONE, "I don't know it", 0.25),
     (PHONE, "It's two or two, five, five, five, zero, one, eight, nine.", 0.25),
     (PHONE, "It's two or two, five, five, five.", 1.2),
-    (PHONE, "It's too old.", 0.9),  # "two oh", misheard
-    (NUMBER, "Add.", 0.6),  # no answer: perhaps half of one
+    (PHONE, "It's too old.", 1.1),  # "two oh", misheard
+    (NUMBER, "Add.", 0.7),  # no answer: perhaps half of one
     (NUMBER, "I don't know", 0.25),
     (EMAIL, "dana dot field", 1.2),
     (EMAIL, "dana at example dot com", 0.7),
-    (EMAIL, "dana at", 0.9),
+    (EMAIL, "dana at", 1.1),
     (ZIP, "nine oh two", 0.7),
     (ZIP, "I have no idea", 0.25),
     (TEXT, "the boiler is leaking", 0.7),
+    (NUMBER, "25 people,", 0.25),  # the recogniser sets commas at ends too
+    (NUMBER, "well, let me think", 1.1),
+    (COMPANY, "we are called Northwind", 0.7),
+    (Expect(), "I have a question", 0.3),
     (WHEN, "tomorrow at ten", 0.25),
-    (WHEN, "tomorrow at", 0.9),
+    (WHEN, "the blue house", 0.7),
+    (WHEN, "tomorrow at", 1.1),
     (Expect(), "it is five five five", 1.2),
 ]
 
@@ -72,9 +81,35 @@ def test_patience(expect: Expect, text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("nine oh two", 1.2), ("nine oh two one oh", 0.25)])
 def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float) -> None:
-    assert patience(ZIP, text, length=5) == seconds
+    assert patience(Expect(SlotType.DIGITS, "postcode", length=5), text) == seconds
 
 
-@given(st.sampled_from([YES_NO, NUMBER, PHONE, EMAIL, ZIP, CONFIRM, TEXT, Expect()]), st.text(max_size=80))
+@pytest.mark.parametrize(
+    ("expect", "text", "finished", "seconds"),
+    [
+        (TEXT, "the boiler is leaking", 1.0, 0.4),
+        (TEXT, "the boiler is leaking", 0.75, 0.4),
+        (TEXT, "the boiler is leaking", 0.525, 0.65),
+        (TEXT, "the boiler is leaking", 0.0, 0.9),
+        (YES_NO, "", 0.9, 0.5),
+        (NUMBER, "Add.", 0.1, 1.1),
+        (ZIP, "nine oh two", 0.3, 0.9),
+        (YES_NO, "yes", 0.0, 0.16),  # words tell: the voice is not asked
+        (NUMBER, "about", 1.0, 1.1),
+        (PHONE, "two oh two", 1.0, 1.2),
+    ],
+)
+def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finished: float, seconds: float) -> None:
+    assert patience(expect, text, finished) == pytest.approx(seconds)
+
+
+@given(st.sampled_from(KINDS), st.text(max_size=60), st.floats(0, 1), st.floats(0, 1))
+def test_the_surer_the_end_the_shorter_the_wait(expect: Expect, text: str, one: float, other: float) -> None:
+    least, most = sorted((patience(expect, text, one), patience(expect, text, other)))
+    assert patience(expect, text, max(one, other)) == least
+    assert words_tell(expect, text) <= (least == most == patience(expect, text))
+
+
+@given(st.sampled_from(KINDS), st.text(max_size=80))
 def test_any_words_give_a_short_wait(expect: Expect, text: str) -> None:
     assert 0.1 <= patience(expect, text) <= 1.5

@@ -6,7 +6,7 @@ The weights are three files of the wheel moonshine-voice 0.1.0, whose own librar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,13 @@ _MIN_SAMPLES: Final = 8_000  # it rejects less than about 60 ms; half a second i
 _STRIDE: Final = 64 * 3 * 2
 _TOKENS_PER_S: Final = 6.5
 _SPACE: Final = "▁"
+_TAIL: Final = int(0.2 * RATE)  #: silence behind the words: cut closer, it hears a comma where the sentence ends
+_DIGIT_WORDS: Final = tuple(
+    ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double"]
+)
+_BONUS: Final = 3.0  #: log-probability added per hotword token
+_DIGIT_BONUS: Final = 2.0  #: log-probability for a digit's name where digits are dictated: "five five" is no "bye bye"
+_LOOPS: Final = ((1, 7), (2, 4), (3, 4), (4, 3), (5, 3), (6, 3))  #: cycle, repeats: nobody says that, a decoder does
 
 Cache: TypeAlias = dict[str, npt.NDArray[np.float32]]
 
@@ -31,14 +38,33 @@ class Transcript:
     """What was recognised."""
 
     text: str
-    confidence: float  #: exp(mean log-probability per token) without hotword bonus, 0..1
+    confidence: float  #: exp(mean log-probability per token), the digits' bonus included, hotwords' not; 0..1
     biased: bool = False  #: a hotword was completed: then a low confidence is normal
 
 
 class Recogniser(Protocol):
     """A whole utterance in, text out. Blocking: call it in a thread."""
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = ()) -> Transcript: ...
+    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
+        """Names in `hotwords` are preferred, and so are the names of digits when `digits` are being dictated."""
+        ...
+
+
+@runtime_checkable
+class StreamingRecogniser(Recogniser, Protocol):
+    """A recogniser that listens along while the turn is spoken; `transcribe` then asks it for what it has heard."""
+
+    def feed(self, pcm: npt.NDArray[np.int16]) -> None:
+        """PCM16 at 16 kHz of the turn, on the event loop, never blocking."""
+        ...
+
+    def speech_goes_on(self) -> None:
+        """Whoever waits in `transcribe` need wait no longer: the words so far are not the whole turn."""
+        ...
+
+    def settle(self) -> None:
+        """What was heard so far belongs to a turn that is over."""
+        ...
 
 
 @dataclass(slots=True)
@@ -61,6 +87,15 @@ class _Beam:
     hit: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """How one utterance is searched."""
+
+    root: _Node
+    width: int
+    favoured: npt.NDArray[np.int64] | None  #: tokens with a bonus
+
+
 class Moonshine:
     """The recogniser. One instance serves a whole process; single-threaded sessions survive a fork."""
 
@@ -81,44 +116,48 @@ class Moonshine:
         self._ids = {token: i for i, token in reversed(list(enumerate(self._vocabulary))) if i > _EOS}
         self._outputs = [output.name for output in self._decoder.get_outputs()][1:]
         self._tries: dict[tuple[str, ...], _Node] = {}
+        spellings = (mark + form for word in _DIGIT_WORDS for form in (word, word.title()) for mark in ("", _SPACE))
+        self._digits = np.array(sorted({self._ids[s.encode()] for s in spellings if s.encode() in self._ids}))
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, bonus: float = 3.0) -> Transcript:
+    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
         """Recognise one utterance.
 
         Args:
             samples: mono float32 at 16 kHz, with about 0.3 s before the speech; at most the last 30 s are used.
             hotwords: names to prefer (the lead's, their company's); switches from greedy to a beam of 4.
-            bonus: log-probability added per hotword token.
+            digits: a number is being dictated: prefer the names of digits.
         """
-        audio = np.asarray(samples[-_MAX_S * RATE :], np.float32)
+        audio = np.pad(np.asarray(samples[-_MAX_S * RATE :], np.float32), (0, _TAIL))
         if len(audio) < _MIN_SAMPLES:
             audio = np.pad(audio, (0, _MIN_SAMPLES - len(audio)))
         hidden = self._encoder.run(
             None, {"input_values": audio[None], "attention_mask": np.ones((1, len(audio)), np.int64)}
         )[0]
-        root = self._trie(hotwords)
-        width = 4 if hotwords else 1
-        beams = [_Beam(0.0, (), _empty_cache(), (root,))]
+        search = _Search(self._trie(hotwords), 4 if hotwords else 1, self._digits if digits else None)
+        beams = [_Beam(0.0, (), _empty_cache(), (search.root,))]
         for step in range(int(len(audio) / RATE * _TOKENS_PER_S) + 6):
-            beams = self._advance(beams, hidden, root, step, width, bonus)
-            if beams[0].done:
+            beams = self._advance(beams, hidden, step, search)
+            if beams[0].done or _loop(beams[0].ids):
                 break
         best = beams[0]
-        return Transcript(self._text(best.ids), float(np.exp(best.acoustic / max(1, len(best.ids)))), best.hit)
+        ids = best.ids[: len(best.ids) - _loop(best.ids)]
+        return Transcript(self._text(ids), float(np.exp(best.acoustic / max(1, len(best.ids)))), best.hit)
 
-    def _advance(
-        self, beams: list[_Beam], hidden: npt.NDArray[np.float32], root: _Node, step: int, width: int, bonus: float
-    ) -> list[_Beam]:
+    def _advance(self, beams: list[_Beam], hidden: npt.NDArray[np.float32], step: int, search: _Search) -> list[_Beam]:
         candidates: list[_Beam] = []
         for beam in beams:
             if beam.done:
                 candidates.append(beam)
                 continue
             logp, cache = self._decode(beam, hidden, step)
-            for token in _promising(logp, beam.live, width):
-                candidates.append(_extend(beam, token, float(logp[token]), cache, root, bonus))
+            favoured = logp
+            if search.favoured is not None:
+                favoured = logp.copy()
+                favoured[search.favoured] += _DIGIT_BONUS
+            for token in _promising(favoured, beam.live, search.width):
+                candidates.append(_extend(beam, token, favoured, cache, search.root))
         candidates.sort(key=lambda beam: -beam.score)
-        return candidates[:width]
+        return candidates[: search.width]
 
     def _decode(self, beam: _Beam, hidden: npt.NDArray[np.float32], step: int) -> tuple[npt.NDArray[np.float64], Cache]:
         outputs = self._decoder.run(
@@ -202,20 +241,35 @@ def _promising(logp: npt.NDArray[np.float64], live: tuple[_Node, ...], width: in
     return best | {token for node in live for token in node.next if logp[token] > -9}
 
 
-def _extend(beam: _Beam, token: int, logp: float, cache: Cache, root: _Node, bonus: float) -> _Beam:
+def _loop(ids: tuple[int, ...]) -> int:
+    """How many tokens at the end only repeat those before them; 0 when the decoder is not caught in a loop."""
+    for cycle, repeats in _LOOPS:
+        tail = ids[-cycle * repeats :]
+        if len(tail) == cycle * repeats and tail == tail[:cycle] * repeats:
+            return cycle * (repeats - 1)
+    return 0
+
+
+def _extend(
+    beam: _Beam,
+    token: int,
+    favoured: npt.NDArray[np.float64],
+    cache: Cache,
+    root: _Node,
+) -> _Beam:
     live, earned = [root], 0.0
     for node in beam.live:
         if (child := node.next.get(token)) is not None:
             live.append(child)
-            earned = max(earned, bonus if node is root else beam.pending + bonus)
+            earned = max(earned, _BONUS if node is root else beam.pending + _BONUS)
     finished = any(node.end for node in live[1:])
     return _Beam(
-        score=beam.score + logp + earned - beam.pending,
+        score=beam.score + float(favoured[token]) + earned - beam.pending,
         ids=(*beam.ids, token),
         cache=cache,
         live=tuple(live),
         pending=0.0 if finished else earned,
         done=token == _EOS,
-        acoustic=beam.acoustic + logp,
+        acoustic=beam.acoustic + min(0.0, float(favoured[token])),
         hit=beam.hit or finished,
     )

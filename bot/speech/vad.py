@@ -17,6 +17,7 @@ from bot.speech.audio import Pcm
 WINDOW: Final[int] = VAD_WINDOW_SAMPLES
 WINDOW_S: Final = WINDOW / 16_000
 _ON, _OFF = 0.5, 0.35
+_SURE: Final = 0.8
 _MIN_SPEECH_S: Final = 0.05
 
 
@@ -29,7 +30,15 @@ class Detector(Protocol):
 class Activity(Protocol):
     """Whether somebody speaks, as the ear asks it."""
 
-    silence_s: float  #: seconds of silence so far
+    @property
+    def silence_s(self) -> float:
+        """Seconds of silence so far."""
+        ...
+
+    @property
+    def fading_s(self) -> float:
+        """Seconds since it last was sure of speech: earlier than silence, and right only where energy agrees."""
+        ...
 
     def push(self, pcm: Pcm) -> bool:
         """Take PCM16 at 16 kHz; True when speech has just begun."""
@@ -54,6 +63,7 @@ class VoiceActivity:
         self._rest = np.zeros(0, np.int16)
         self._speech_s = 0.0
         self.silence_s = 0.0  #: seconds of silence so far, as the detector sees it (it falls 110-160 ms late)
+        self.fading_s = 0.0
         self.speaking = False
 
     def push(self, pcm: Pcm) -> bool:
@@ -71,6 +81,7 @@ class VoiceActivity:
         self.speaking, self._speech_s = False, 0.0
 
     def _window(self, probability: float) -> bool:
+        self.fading_s = 0.0 if probability >= _SURE else self.fading_s + WINDOW_S
         if probability >= _ON or (self.speaking and probability > _OFF):
             self._speech_s += WINDOW_S
             self.silence_s = 0.0

@@ -65,9 +65,9 @@ class LocalVoice:
         self._hibari.sess = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self.render("Hello.")
 
-    def render(self, text: str) -> Samples:
-        """See `Voice`."""
-        chunks = [np.asarray(chunk, np.float32) for chunk in self._hibari.stream(text)]
+    def render(self, text: str, speed: float = 1.0) -> Samples:
+        """See `Voice`. `speed` 1.2 speaks a fifth faster at the same pitch."""
+        chunks = [np.asarray(chunk, np.float32) for chunk in self._hibari.stream(text, speed=speed)]
         return level(trim(np.concatenate(chunks), RATE)) if chunks else np.zeros(0, np.float32)
 
 

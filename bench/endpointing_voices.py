@@ -1,0 +1,95 @@
+"""Who speaks in the endpointing bench, and the telephone between: G.711, band-pass, noise."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.endpointing_set import SCORING
+from bot.speech.audio import Samples, level, resample, to_float, to_pcm, trim
+from bot.speech.local import VOICE
+from bot.speech.voice import RATE as VOICE_RATE
+from bot.speech.wavfile import read_wav
+from sip.ua.g711 import PCMU, decode, encode
+
+_EAR_RATE: Final = 16_000
+_PHONE_RATE: Final = 8_000
+#: Signal to noise at the telephone, dB: a quiet line, an office, a street.
+NOISES: Final = (40.0, 25.0, 15.0)
+_SPEECH_DBFS: Final = -20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A voice; `say` gives speech at 16 kHz without silence at its ends."""
+
+    name: str
+    say: Callable[[str], Samples]
+
+
+def callers(which: str, piper: Path | None = None) -> list[Caller]:
+    """The voices of a set: none is in both. `piper`: a voice file of piper, which then speaks the scoring set too."""
+    if which == "tuning":
+        made = [(0.97, 1.0), (1.08, 0.9), (1.0, 1.15)]
+    else:
+        made = [(0.9, 1.0), (1.14, 1.0), (1.04, 0.85), (0.95, 1.2)]
+    found = [Caller(f"hibari, pitch {pitch:g}, pace {pace:g}", _hibari(pitch, pace)) for pitch, pace in made]
+    if piper is not None and which == "scoring":
+        found.append(Caller(f"piper, {piper.stem}", _piper(piper)))
+    return found
+
+
+def _hibari(pitch: float, pace: float) -> Callable[[str], Samples]:
+    @cache
+    def say(text: str) -> Samples:
+        samples = VOICE.render(text, speed=pace / pitch)
+        return trim(resample(samples, round(VOICE_RATE * pitch), _EAR_RATE), _EAR_RATE, tail_s=0.0)
+
+    return say
+
+
+def _piper(model: Path) -> Callable[[str], Samples]:
+    """A program of its own (GPL, never linked), run once for all phrases of the set."""
+    phrases = list(
+        dict.fromkeys(part.strip() for lines in SCORING.values() for _, text in lines for part in text.split("|"))
+    )
+    spoken: dict[str, Samples] = {}
+
+    def say(text: str) -> Samples:
+        if not spoken:
+            with TemporaryDirectory() as folder:
+                command = ["piper", "-m", str(model), "-d", folder, "--output-dir-naming", "timestamp"]
+                subprocess.run(
+                    command, input="\n".join(phrases), text=True, capture_output=True, check=True, timeout=300
+                )
+                made = sorted(Path(folder).glob("*.wav"), key=lambda file: int(file.stem))
+                for phrase, file in zip(phrases, made, strict=True):
+                    spoken[phrase] = trim(level(to_float(read_wav(file).pcm)), _EAR_RATE, tail_s=0.0)
+        return spoken[text]
+
+    return say
+
+
+def over_the_telephone(samples: Samples, noise_db: float, seed: int) -> Samples:
+    """8 kHz, 300 to 3400 Hz, noise that falls with frequency as rooms do, µ-law and back."""
+    narrow = resample(samples, _EAR_RATE, _PHONE_RATE)
+    rng = np.random.default_rng(seed)
+    noise = _band(np.cumsum(rng.normal(size=len(narrow))) * 0.02 + rng.normal(size=len(narrow)))
+    noise *= 10 ** ((_SPEECH_DBFS - noise_db) / 20) / float(np.sqrt((noise**2).mean()))
+    mixed = _band(narrow) + noise
+    return resample(to_float(decode(encode(to_pcm(mixed), PCMU), PCMU)), _PHONE_RATE, _EAR_RATE)
+
+
+def _band(samples: npt.NDArray[Any]) -> Samples:
+    spectrum = np.fft.rfft(samples)
+    hertz = np.fft.rfftfreq(len(samples), 1 / _PHONE_RATE)
+    spectrum[(hertz < 300) | (hertz > 3400)] = 0
+    return np.asarray(np.fft.irfft(spectrum, len(samples)), np.float32)

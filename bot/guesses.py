@@ -1,0 +1,165 @@
+"""Speculative recognition of the turn being spoken: segments already certain, and the present guess at the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bot.speech.audio import Pcm, Samples
+from bot.speech.moonshine import Recogniser, StreamingRecogniser, Transcript
+from bot.speech.turn import WINDOW, TurnModel
+from flows.model import Expect, SlotType
+from flows.patience import words_tell
+
+SOON_S: Final = 0.07  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
+AFTER_S: Final = 0.12  #: elsewhere, ready when the shortest patience ends
+LATER_S: Final = 0.25  #: in dictation, which pauses at every group of digits
+_LONG_S: Final = 0.5
+_CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
+_NOBODY: Final = frozenset({"you", "you you"})  #: what clicks and coughs are heard as, however sure it is
+_QUICK: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
+_DICTATED: Final = frozenset({SlotType.PHONE, SlotType.DIGITS})
+
+
+class Patience(Protocol):
+    """Seconds of silence after which the words are the whole turn; `finished`: how much it sounds so, 0 to 1."""
+
+    def __call__(self, expect: Expect, text: str, finished: float | None = None, /) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """The turn's words so far."""
+
+    text: str
+    confidence: float
+    patience: float  #: seconds of silence to wait after them
+    began_at: float  #: when this guess was begun
+    done_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What a turn is recognised with. Recognition runs in the executor's thread."""
+
+    recogniser: Recogniser
+    executor: Executor
+    patience: Patience
+    turn_model: TurnModel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    transcript: Transcript
+    finished: float | None = None
+    took_s: float = 0.0  #: since it was asked for
+
+
+class Guesses:
+    """One turn at a time."""
+
+    def __init__(self, recognition: Recognition) -> None:
+        self._by = recognition
+        self._stream = recognition.recogniser if isinstance(recognition.recogniser, StreamingRecogniser) else None
+        self._certain: list[Future[_Guess]] = []
+        self._guess: Future[_Guess] | None = None
+        self._judged: Decoded | None = None
+        self._began_at = 0.0
+        self.start_after_s = AFTER_S
+
+    @property
+    def idle(self) -> bool:
+        """Whether no guess is being made."""
+        return self._guess is None
+
+    async def settled(self) -> None:
+        """Wait until every segment is decoded."""
+        running = [*self._certain, *([self._guess] if self._guess is not None else [])]
+        await asyncio.gather(*(asyncio.wrap_future(future) for future in running))
+
+    def restart(self, expect: Expect) -> None:
+        """A new turn."""
+        self._certain.clear()
+        self.start_after_s = SOON_S if expect.kind in _QUICK else AFTER_S
+        self.drop()
+        if self._stream is not None:
+            self._stream.settle()
+
+    def feed(self, pcm: Pcm) -> None:
+        """Sound of the turn, for recognisers that listen along."""
+        if self._stream is not None:
+            self._stream.feed(pcm)
+
+    def drop(self) -> None:
+        """Speech goes on: the guess is stale."""
+        if self._guess is not None:
+            self._guess.cancel()
+            if self._stream is not None:
+                self._stream.speech_goes_on()
+        self._guess = self._judged = None
+
+    def start(self, samples: Samples, tail: Pcm, expect: Expect, at: float) -> None:
+        """Guess at the turn: `samples` is all of it, `tail` its end as PCM16."""
+        self._judged, self._began_at = None, at
+        asked = time.perf_counter()
+        self._guess = self._by.executor.submit(self._recognise, samples, tail[-WINDOW:].copy(), expect, asked)
+
+    async def look(self, samples: Samples, expect: Expect) -> Transcript:
+        """Recognise sound beside the turn's own guess."""
+        return await asyncio.wrap_future(self._by.executor.submit(self._transcribe, samples, expect))
+
+    def commit(self, samples: Samples, expect: Expect) -> None:
+        """A segment that is over while speech goes on."""
+        self._certain.append(self._by.executor.submit(self._segment, samples, expect))
+
+    def accept(self) -> None:
+        """The guess is final for its segment; what follows is a new one."""
+        if self._guess is not None:
+            self._certain.append(self._guess)
+        if self._stream is not None:
+            self._stream.settle()
+        self._guess = self._judged = None
+
+    def words(self, expect: Expect) -> Decoded | None:
+        """The turn's words so far and how long to wait after them; None while decoding."""
+        if self._guess is None or not self._guess.done() or not all(f.done() for f in self._certain):
+            return None
+        if self._judged is None:
+            heard = [believed(f.result().transcript) for f in (*self._certain, self._guess)]
+            text = " ".join(t.text for t in heard if t.text)
+            confidence = min((t.confidence for t in heard if t.text), default=0.0)
+            guess = self._guess.result()
+            wait = self._by.patience(expect, text, guess.finished)
+            self._judged = Decoded(text, confidence, wait, self._began_at, self._began_at + guess.took_s)
+            # Who dictates or thinks pauses often: the next guess may wait a little, the turn will not end sooner.
+            if wait > _LONG_S:
+                self.start_after_s = LATER_S
+        return self._judged
+
+    def _recognise(self, samples: Samples, tail: Pcm, expect: Expect, asked: float) -> _Guess:
+        transcript, finished = self._transcribe(samples, expect), None
+        model = self._by.turn_model
+        if model is not None and not words_tell(expect, believed(transcript).text):
+            finished = model.finished(tail)
+        return _Guess(transcript, finished, time.perf_counter() - asked)
+
+    def _segment(self, samples: Samples, expect: Expect) -> _Guess:
+        transcript = self._transcribe(samples, expect)
+        if self._stream is not None:
+            self._stream.settle()
+        return _Guess(transcript)
+
+    def _transcribe(self, samples: Samples, expect: Expect) -> Transcript:
+        return self._by.recogniser.transcribe(samples, expect.hotwords, digits=expect.kind in _DICTATED)
+
+
+def believed(transcript: Transcript) -> Transcript:
+    """Noise decodes to short guesses, mostly at low confidence: treat them as not heard."""
+    if transcript.biased:
+        return transcript
+    if transcript.confidence < _CONFIDENCE_MIN or transcript.text.lower().strip(".,?! ") in _NOBODY:
+        return Transcript("", transcript.confidence)
+    return transcript
