@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -111,7 +110,7 @@ def answers(which: Which, piper: Path | None = None) -> Iterator[Answer]:
 def judge(answer: Answer, work: Work) -> Outcome:
     """Let the ear hear one answer."""
     sound, end_s = spoken(answer)
-    worker = FrameTime(time.thread_time)
+    worker = FrameTime()
     heard = listen(
         sound, answer.expect, RECOGNISER, VoiceActivity(builtin()), patience, worker=worker, turn_model=work.turn_model
     )

@@ -50,7 +50,7 @@ class Heard:
 class FrameTime(Executor):
     """One worker whose time is that of the frames: work is done at once and takes effect when it would have been done."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
         self._clock = clock
         self._now = self._free_at = 0.0
         self._due: deque[tuple[float, Callable[[], None]]] = deque()
