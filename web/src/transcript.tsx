@@ -17,11 +17,13 @@ export function Transcript({ view, began, playing, seek }: {
     <section className="panel transcript" aria-labelledby="said">
       <h2 id="said">Said</h2>
       <div className="turns" tabIndex={0} role="region" aria-label="Transcript">
-        <ol role="log" aria-live="polite" aria-label="What was said">
-          {view.turns.map((turn) => (
-            <Line key={turn.n} turn={turn} time={clock(turn.at - began)} current={turn.n === now} seek={seek} />
-          ))}
-        </ol>
+        <div role="log" aria-live="polite" aria-label="What was said">
+          <ol>
+            {view.turns.map((turn) => (
+              <Line key={turn.n} turn={turn} time={clock(turn.at - began)} current={turn.n === now} seek={seek} />
+            ))}
+          </ol>
+        </div>
         {view.speaking && <p className="turn bot partial"><b>Bot</b> {view.speaking}</p>}
         {(view.sound || view.hearing) && <p className="turn caller partial"><b>Caller</b> {view.hearing || "…"}</p>}
         {count === 0 && !view.speaking && <p className="hint">Nothing was said yet.</p>}
