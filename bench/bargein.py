@@ -23,7 +23,7 @@ from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
 from sip.phone import CallFailed, Phone, PhoneCall
 from sip.phone.voice import Segment
-from store.flowfiles import read_flow
+from store.flowfiles import load_flow, read_flow
 
 METHOD = (
     "long questions of strategy `stop`, interrupted 0.7 to 1.7 s after their first sound; first loud packet that the "
@@ -111,10 +111,11 @@ def _write_flow(folder: Path) -> Path:
     slots = [
         {"name": f"plan_{i}", "type": "text", "ask": ASK, "confirm": "none", "keypad": keypad} for i in range(QUESTIONS)
     ]
-    flow |= {"flow": "long", "slots": slots, "rules": [], "qualified_at": 1}
+    flow |= {"flow": "long", "slots": slots, "rules": [], "qualified_at": 1, "recording": {"start": "off"}}
     flow |= {"greeting": {"inbound": "Hello!", "outbound": "Hello!"}, "disclose": "This is an automated assistant."}
     file = folder / "long.yaml"
     file.write_text(yaml.safe_dump(flow, sort_keys=False))
+    load_flow(file)  # a mistake here would show as a call that nobody takes
     return file
 
 

@@ -9,24 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final, assert_never
 
-from bot.bargein import Verdict, at_turn
-from bot.ear import Ear
+from bot.body import Body
 from bot.ear import Turn as Utterance
 from bot.floor import Batch, Clock, Exit, Floor
-from bot.hands import Hands
-from bot.history import History
 from bot.inbox import (
     Arrived,
     Away,
     Back,
     Glimpse,
     Gone,
-    Inbox,
     Key,
     Leave,
     Onset,
@@ -36,13 +30,11 @@ from bot.inbox import (
     Up,
     Why,
 )
-from bot.keys import Keys
-from bot.memory import Memory, NoMemory, unfinished
-from bot.mind import Mind, NoMind
+from bot.memory import unfinished
 from bot.mind_turn import Thinking
-from bot.mouth import Mouth
-from bot.overlap import Overlap
-from bot.recorder import Recorder
+from bot.overlap import Overlap, Taken
+from bot.patter import COURTESY
+from bot.silences import bridge
 from bot.waterfall import Waterfall
 from flows.engine import step
 from flows.flow import Flow
@@ -74,27 +66,10 @@ from flows.state import State
 
 log = logging.getLogger("leadline.call")
 
-_BURST_S: Final = 0.3  #: unrecognised sound shorter than this is noise, not an answer
 _TICK_S: Final = 5.0  #: the longest wait without looking at the deadlines
 _GRACE_S: Final = 30.0  #: after the time limit, how long the goodbye may take
 _LAST_WORDS_S: Final = 0.35  #: sound under way to the phone when the room is closed
 _LAST_ACTS_S: Final = 10.0  #: after the call, how long what is still to be done may take
-
-
-@dataclass(slots=True)
-class Body:
-    """The parts of the bot that a conversation moves."""
-
-    inbox: Inbox
-    ear: Ear
-    mouth: Mouth
-    keys: Keys
-    hands: Hands
-    history: History
-    now: Callable[[], float] = time.time  #: Unix seconds
-    mind: Mind = field(default_factory=NoMind)
-    recorder: Recorder = field(default_factory=Recorder)
-    memory: Memory = field(default_factory=NoMemory)
 
 
 class Conversation:
@@ -117,7 +92,7 @@ class Conversation:
         worker = asyncio.create_task(self._work(), name="call.effects")
         try:
             while not self._exit.over.is_set():
-                deadline = self._clock.next(self._body.keys.deadline, self._floor.doubt.look_at)
+                deadline = self._clock.next(self._body.keys.deadline, *self._floor.deadlines())
                 wait = _TICK_S if deadline is None else min(_TICK_S, deadline - self._body.now())
                 signal = await self._body.inbox.next(wait)
                 if signal is not None:
@@ -154,10 +129,12 @@ class Conversation:
             case Key(at, key):
                 self._on_key(key, at)
             case Away(at):
+                self._floor.excused = True
                 self._silence()
                 self._clock.no_input = None
                 self._body.history.away(at)
             case Back(at):
+                self._floor.excused = False
                 self._body.history.back(at)
                 self._happen(Resumed(at))  # what was said meanwhile nobody heard: the question is asked again
             case Gone() | Leave():
@@ -170,19 +147,23 @@ class Conversation:
                 assert_never(signal)
 
     def _on_sound(self, signal: Onset | Glimpse | Utterance) -> None:
-        match signal:
-            case Onset(at):
-                self._body.history.sound(at)
-                self._overlap.onset(at)
-            case Glimpse():
-                if self._overlap.glimpsed(signal, answers=self._takes_yes()):
-                    self._rearm_no_input(self._body.now())
-            case Utterance():
-                self._on_turn(signal)
+        if isinstance(signal, Onset):
+            self._body.history.sound(signal.at)
+        match self._overlap.take(signal, answers=self._takes_yes()):
+            case Taken.QUIET:
+                self._rearm_no_input(self._body.now())
+            case Taken.WORDS:
+                assert isinstance(signal, Utterance)
+                self._hear(signal)
+                if not self._floor.thinking.busy:
+                    self._body.mouth.resume()  # words that moved nothing: the prompt goes on
 
     def guessed(self, text: str) -> None:
         """The caller has fallen silent, perhaps for a moment only, after these words."""
-        self._overlap.guessed(text, self._body.now(), answers=self._takes_yes())
+        now = self._body.now()
+        self._overlap.guessed(text, now, answers=self._takes_yes())
+        if text:  # the engine is pure: asking it what would be said next costs half a millisecond
+            self._look_ahead(Heard(now, text))
 
     def _on_up(self, at: float) -> None:
         self._body.history.answered(at)
@@ -211,28 +192,6 @@ class Conversation:
                 self._exit.why = why
         self._exit.over.set()
 
-    def _on_turn(self, turn: Utterance) -> None:
-        self._clock.short = None
-        self._floor.doubt.over(turn.text)
-        mouth, saying, thinking = self._body.mouth, self._floor.saying, self._floor.thinking
-        thinking.release()
-        if saying is None or not mouth.speaking:
-            if not turn.text and (thinking.busy or turn.voiced_s < _BURST_S):
-                self._rearm_no_input(turn.decided_at)
-                return
-            self._hear(turn)
-            return
-        match at_turn(saying.barge_in, turn.text, turn.voiced_s, answers=self._takes_yes()):
-            case Verdict.RESUME:
-                mouth.resume()
-            case Verdict.HOLD:
-                self._floor.held.append(turn)
-                mouth.resume()
-            case Verdict.STOP:
-                self._hear(turn)
-                if not thinking.busy:
-                    mouth.resume()  # words that moved nothing: the prompt goes on
-
     def _heard(self, turn: Utterance) -> Heard:
         self._clock.silences = 0
         self._body.history.heard(turn, self._slot())
@@ -241,7 +200,9 @@ class Conversation:
     def _hear(self, turn: Utterance) -> None:
         event = self._heard(turn)
         reply = Waterfall.of(turn)
-        if not self._floor.thinking.begin(self._flow, self.state, event, reply):
+        if self._floor.thinking.begin(self._flow, self.state, event, reply):
+            self._floor.patter.wait(turn.ended_at)
+        else:
             self._happen(event, reply)
 
     def _on_understood(self) -> None:
@@ -275,6 +236,7 @@ class Conversation:
     def _check_deadlines(self, now: float) -> None:
         clock, keys = self._clock, self._body.keys
         self._overlap.check(now)
+        self._bridge(now)
         if keys.deadline is not None and keys.deadline <= now:
             if (entry := keys.expire()) is not None:
                 self._enter(entry, now)
@@ -294,6 +256,23 @@ class Conversation:
             clock.call = now + _GRACE_S
             log.warning("the call has reached its time limit of %.0f s", clock.call_max_s)
             self._happen(Operator(now, "end", "time limit"))
+
+    def _bridge(self, now: float) -> None:
+        """Say something where the caller would hear silence: while a model thinks, and when something has broken."""
+        waits = self._clock.no_input is not None or self._body.keys.deadline is not None
+        lines = self._flow.script.lines.get("thinking", ())
+        match bridge(
+            self._floor, now, self.state.focus.stage, lines, silent=not waits and not self._body.mouth.audible
+        ):
+            case Say() as say:
+                self._batches.put_nowait(Batch([say]))
+            case Resumed() | Operator() as event:
+                self._body.history.defect("dead_air", now)
+                self._happen(event)
+
+    def _look_ahead(self, event: Event) -> None:
+        _, effects = step(self._flow, self.state, event)
+        self._body.mouth.ahead(effect.text for effect in effects if isinstance(effect, Say))
 
     # -- the step
 
@@ -319,6 +298,7 @@ class Conversation:
     def _replace(self, effects: Sequence[Effect], reply: Waterfall | None) -> None:
         """Hand new effects to the worker and stop saying what is stale."""
         self._silence()
+        self._floor.patter.answered()
         self._clock.no_input = None
         for effect in effects:
             if isinstance(effect, Listen):
@@ -328,7 +308,8 @@ class Conversation:
 
     def _silence(self) -> None:
         self._latest.stale = True
-        self._body.mouth.stop()
+        if self._floor.saying is None or self._floor.saying.id != COURTESY:  # two words, said to their end
+            self._body.mouth.stop()
 
     def _expect(self, listen: Listen) -> None:
         if self._listen is None or self._listen.id != listen.id:
@@ -361,13 +342,16 @@ class Conversation:
                 await self._body.history.opt_out(effect, self._body.now())
                 self._body.inbox.put(Reported(Done(self._body.now(), id_)))
             case Transfer() | Lookup() | Callback() | Press():
+                self._floor.excused = isinstance(effect, Transfer)
                 self._body.inbox.put(Reported(await self._body.hands.do(effect)))
+                self._floor.excused = False
             case Record():
                 self._record([effect])
 
     async def _speak(self, batch: Batch, effect: Say | Listen) -> None:
         if isinstance(effect, Listen):
             self._rearm_no_input(self._body.now())
+            self._look_ahead(Silence(self._body.now(), self._clock.silences + 1))
             return
         began_at = self._body.now()
         self._floor.saying = effect
@@ -379,7 +363,9 @@ class Conversation:
         self._body.history.said(effect, spoken.text, at, finished=spoken.finished, reply=reply)
         now = self._body.now()
         event = Done(now, effect.id) if spoken.finished else Interrupted(now, effect.id, spoken.text)
-        self._body.inbox.put(Reported(event))
+        self._floor.dead_air.sounded()
+        if effect.id != COURTESY:
+            self._body.inbox.put(Reported(event))
         held, self._floor.held = self._floor.held, []
         for turn in held:  # said over a prompt that could not be interrupted: used now
             self._body.inbox.put(turn)

@@ -9,6 +9,7 @@ from bot.doubt import Doubt
 from bot.ear import Turn as Utterance
 from bot.inbox import Why
 from bot.mind_turn import Thinking
+from bot.patter import DeadAir, Patter
 from bot.waterfall import Waterfall
 from flows.model import Effect, Say
 
@@ -46,6 +47,13 @@ class Floor:
     saying: Say | None = None
     held: list[Utterance] = field(default_factory=list)
     doubt: Doubt = field(default_factory=Doubt)
+    patter: Patter = field(default_factory=Patter)
+    dead_air: DeadAir = field(default_factory=DeadAir)
+    excused: bool = False  #: the caller's browser is away, or somebody else has the caller: the bot owes no sound
+
+    def deadlines(self) -> tuple[float | None, ...]:
+        """When something here is due."""
+        return self.doubt.look_at, self.patter.due, self.dead_air.due
 
 
 @dataclass(slots=True)

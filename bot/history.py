@@ -135,6 +135,10 @@ class History:
         """A language model was asked about a turn: live only."""
         self._events.publish(self.call.id, "mind", verdict=verdict, ms=ms)
 
+    def defect(self, what: str, at: float) -> None:
+        """Something of ours went wrong that the caller could notice: live only, and in the log."""
+        self._events.publish(self.call.id, "defect", at=at, what=what)
+
     def answers(self, answers: Mapping[str, Answer]) -> None:
         """Keep the answers that are new or changed; one that was taken back is told, its row stays."""
         for slot in self._answers.keys() - answers.keys():

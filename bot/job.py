@@ -23,8 +23,9 @@ from livekit.agents import AutoSubscribe, JobContext
 
 from bot import preload
 from bot.apology import APOLOGY, apologise
+from bot.body import Body
 from bot.caller_leg import already_over, known_call, new_call, wait_for_caller
-from bot.conversation import Body, Conversation
+from bot.conversation import Conversation
 from bot.ear import Ear
 from bot.echo import EchoGate, EchoingSpeaker
 from bot.guesses import Recognition

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from bot.clip import Clip, heard_part
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
 from bot.studio import Studio, sentences
+
+T = TypeVar("T")
 
 _FRAME: Final = RATE // 20  # 50 ms: the source cuts it into 10 ms by itself
 _AHEAD_S: Final = 0.1  #: with so much queued we wait: it outlasts a stalled loop, and is dropped at once for barge-in
@@ -112,7 +114,10 @@ class Mouth:
         try:
             while not self._stopped.is_set() and todo and not (self._last_sentence and tape.clips):
                 sentence = todo.pop(0)
-                tape.clips.append(await self._studio.clip(sentence))
+                clip = await self._unless_stopped(self._studio.clip(sentence))
+                if clip is None:
+                    break
+                tape.clips.append(clip)
                 began_at = self._now() if began_at is None else began_at
                 await self._play_to_end_of_tape(last=not todo or self._last_sentence)
             finished = not self._stopped.is_set() and not todo
@@ -120,6 +125,10 @@ class Mouth:
         finally:
             self.speaking = False
             self._speaker.clear()
+
+    def ahead(self, texts: Iterable[str]) -> None:
+        """These may be said next: begin to render them."""
+        self._studio.ahead(texts)
 
     def pause(self) -> None:
         """Fall silent at once and remember the place."""
@@ -148,6 +157,21 @@ class Mouth:
         """True between `pause` and `resume`."""
         return self.speaking and not self._going.is_set()
 
+    @property
+    def audible(self) -> bool:
+        """Whether sound is on its way to the caller."""
+        return self._speaker.queued_s > 0
+
+    async def _unless_stopped(self, waiting: Coroutine[None, None, T]) -> T | None:
+        """What is waited for, or None when `stop()` comes first: a voice that hangs holds nobody."""
+        task, stopped = asyncio.create_task(waiting), asyncio.create_task(self._stopped.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            task.cancel()
+            stopped.cancel()
+
     def _rewind(self) -> None:
         unheard = int(self._speaker.queued_s * RATE)
         self._speaker.clear()
@@ -166,7 +190,7 @@ class Mouth:
                 else:  # nothing was awaited since the pause was looked at
                     await self._speaker.write(tape.next_frame())
             elif not tape.clips[-1].whole:
-                await tape.more()
+                await self._unless_stopped(tape.more())
             elif last and self._speaker.queued_s > _HEARD_S:
                 await self._speaker.wait_below(_HEARD_S)
             else:

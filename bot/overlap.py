@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
+from typing import Final
 
-from bot.bargein import SHORT_S, Onset, at_onset, is_backchannel
+from bot.bargein import SHORT_S, Onset, Verdict, at_onset, at_turn, is_backchannel
 from bot.doubt import LOOK_BACK_S
-from bot.ear import Ear
+from bot.ear import Ear, Turn
 from bot.floor import Clock, Floor
 from bot.inbox import Glimpse, Inbox
+from bot.inbox import Onset as Sound
 from bot.mouth import Mouth
 from flows.model import BargeIn
+
+_BURST_S: Final = 0.3  #: unrecognised sound shorter than this is noise, not an answer
+
+
+class Taken(Enum):
+    """What is left to do about a sound."""
+
+    NOTHING = auto()
+    QUIET = auto()  #: it was noise: the caller is silent
+    WORDS = auto()  #: the turn is to be heard now
 
 
 class Overlap:
@@ -24,8 +37,39 @@ class Overlap:
         self._clock = clock
         self._looking: asyncio.Task[None] | None = None
 
-    def onset(self, at: float) -> None:
-        """The caller has begun to make sound."""
+    def take(self, signal: Sound | Glimpse | Turn, *, answers: bool) -> Taken:
+        """What the caller does to a prompt, and what is left to do about it.
+
+        `answers`: whether a bare yes would answer the question being asked.
+        """
+        match signal:
+            case Sound(at):
+                self._onset(at)
+                return Taken.NOTHING
+            case Glimpse():
+                return Taken.QUIET if self._glimpsed(signal, answers=answers) else Taken.NOTHING
+            case Turn():
+                return self._turn(signal, answers=answers)
+
+    def _turn(self, turn: Turn, *, answers: bool) -> Taken:
+        self._clock.short = None
+        self._floor.doubt.over(turn.text)
+        saying, thinking = self._floor.saying, self._floor.thinking
+        thinking.release()
+        if saying is None or not self._mouth.speaking:
+            noise = not turn.text and (thinking.busy or turn.voiced_s < _BURST_S)
+            return Taken.QUIET if noise else Taken.WORDS
+        match at_turn(saying.barge_in, turn.text, turn.voiced_s, answers=answers):
+            case Verdict.STOP:
+                return Taken.WORDS
+            case Verdict.HOLD:
+                self._floor.held.append(turn)
+            case Verdict.RESUME:
+                pass
+        self._mouth.resume()
+        return Taken.NOTHING
+
+    def _onset(self, at: float) -> None:
         if self._floor.doubt.onset(at, over_prompt=self._mouth.speaking):
             self._yield_floor(at)
 
@@ -45,7 +89,7 @@ class Overlap:
             doubt.look_at = None
             self._looking = asyncio.create_task(self._look(doubt.began_at, now), name="call.look")
 
-    def glimpsed(self, glimpse: Glimpse, *, answers: bool) -> bool:
+    def _glimpsed(self, glimpse: Glimpse, *, answers: bool) -> bool:
         """Noise gives the floor back, words on a noisy line take it; True for noise, which is as good as silence."""
         doubt = self._floor.doubt
         if not doubt.sounding or glimpse.began_at != doubt.began_at:

@@ -10,9 +10,9 @@ from flows.check_keypad import check_keypad
 from flows.flow import CALLBACK, FINISH, Flow, Slot
 from flows.lines import (
     ENDINGS,
-    GUESS_LINES,
     INTENTS_ANSWERED,
     LINES,
+    OPTIONAL_LINES,
     QUESTIONS,
     SENTENCES,
     SEVERAL,
@@ -122,7 +122,7 @@ def _check_names(flow: Flow, located: Located) -> None:
 def _check_words(flow: Flow, located: Located) -> None:
     lines = flow.script.lines
     for key in LINES:
-        if key not in (*TRANSFER_LINES, *GUESS_LINES.values()) and not lines.get(key):
+        if key not in OPTIONAL_LINES and not lines.get(key):
             raise located.error(("words",), f"the line {key!r} is missing", f"Add '{key}: …' under 'words'.")
     for key, texts in lines.items():
         if key not in LINES:

@@ -16,6 +16,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "keys_yes_no": (),  # "press 1 for yes or 2 for no"
     "resumed": (),  # another process took the call over
     "wait": (),  # the caller asked for a moment
+    "thinking": (),  # bridges the wait for a language model; a flow may leave it out
     "listening": (),  # says that we listen when everything else was said already; needs two
     "skip": (),  # a question is left open
     "no_answer_known": (),  # the caller asked what the flow has no reply to
@@ -56,6 +57,8 @@ GUESS_LINES = {
     "not_interested": "guess_not_interested",
     "goodbye": "guess_not_interested",
 }
+#: Lines without which a flow is whole.
+OPTIONAL_LINES = (*TRANSFER_LINES, *GUESS_LINES.values(), "thinking")
 FRAGMENTS: Mapping[str, tuple[str, ...]] = {
     "yes": (),
     "no": (),

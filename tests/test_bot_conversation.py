@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.conversation import Body, Conversation
+from bot.body import Body
+from bot.conversation import Conversation
 from bot.doubt import FIRST_LOOK_S
 from bot.ear import Ear, Turn
 from bot.guesses import Recognition
