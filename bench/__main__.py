@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli.stack.problem import StackError
 
-NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing")
+NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing", "chaos")
 
 
 def main() -> int:
@@ -28,6 +28,8 @@ def main() -> int:
     parser.add_argument("--words-only", action="store_true", help="endpointing: without the end-of-turn model")
     parser.add_argument("--piper", type=Path, help="endpointing: a voice file; `piper` must be installed")
     parser.add_argument("--verbose", action="store_true", help="endpointing: print every answer")
+    parser.add_argument("--kills", type=int, default=20, help="chaos: how often something is killed")
+    parser.add_argument("--target", choices=("job", "worker"), default="job", help="chaos: what is killed")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     try:
@@ -73,6 +75,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             told = tell if given.verbose else None
             options = {"turn_model": not given.words_only, "piper": given.piper}
             return await asyncio.to_thread(partial(endpointing, given.set, told, **options))
+        case "chaos":
+            from bench.chaos import chaos
+
+            return await chaos(given.edge, given.kills, given.target, given.calls or 2)
         case _:
             from bench.slots import slots
 

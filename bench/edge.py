@@ -96,13 +96,13 @@ def _listening(at: Endpoints) -> dict[str, int]:
 
 
 @asynccontextmanager
-async def worker(where: Edge, module: str = "bot", **settings: object) -> AsyncIterator[int]:
+async def worker(where: Edge, module: str = "bot", name: str = "", **settings: object) -> AsyncIterator[int]:
     """Run `python -m MODULE` until the end of the block; yields its process id once it is registered.
 
-    `settings` become LEADLINE_BOT_… variables. Raises StackError when it does not start.
+    `name` tells its log from those of others. `settings` become LEADLINE_BOT_… variables. Raises StackError when it does not start.
     """
     own = {f"LEADLINE_BOT_{name.upper()}": str(value) for name, value in settings.items()}
-    log = where.folder / f"{module}.log"
+    log = where.folder / f"{name or module}.log"
     env = {**os.environ, **where.at.env(), **own}  # noqa: TID251 - the benchmark's own, with the edge's addresses
     with log.open("ab") as out:
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=env, stdout=out, stderr=out)
