@@ -96,10 +96,10 @@ class SimulatedCaller:
                     self._keep(line, told)
                 break
             self._keep(line, told)
-            if (reply := self._reply(line.text)) is None:
+            spoken = await self.answer(call, line.text)
+            if spoken is None:
                 silent_since, said_at = line.ended_at + 0.05, None
                 continue
-            spoken = await self._speak(call, reply)
             self._keep(spoken, told)
             silent_since = said_at = spoken.ended_at
         return self.lines
@@ -131,7 +131,13 @@ class SimulatedCaller:
         response = (began_at - said_at) * 1000 if said_at is not None else None
         return Line("bot", heard.text, began_at, ended_at, response)
 
-    async def _speak(self, call: PhoneCall, text: str) -> Line:
+    async def answer(self, call: PhoneCall, heard: str) -> Line | None:
+        """Do what the caller does upon the bot's words; None for nothing. Other callers do otherwise."""
+        reply = self._reply(heard)
+        return None if reply is None else await self.speak(call, reply)
+
+    async def speak(self, call: PhoneCall, text: str) -> Line:
+        """Say `text` into the call."""
         pcm = await asyncio.to_thread(phone_speech, self._voice, text)
         segment = await call.media.say(pcm)
         return Line("caller", text, segment.start, segment.end)

@@ -77,7 +77,7 @@ async def _demo(console: Console, name: str, flow_name: str, json_file: Path | N
 
     flow = load_flow(flow_name)
     began = time.monotonic()
-    async with _stack(console, name, flow_name, stay=stay) as stack:
+    async with stack_for(console, name, flow_name, stay=stay) as stack:
         console.print(f"[dim]ready after {time.monotonic() - began:.1f} s; calling sip:{_NUMBER}@{_sip(stack)}[/]\n")
         outcome = await _call(console, stack, flow)
         _print_result(console, outcome)
@@ -93,7 +93,8 @@ async def _demo(console: Console, name: str, flow_name: str, json_file: Path | N
 
 
 @contextlib.asynccontextmanager
-async def _stack(console: Console, name: str, flow_name: str, *, stay: bool) -> AsyncIterator[Stack]:
+async def stack_for(console: Console, name: str, flow_name: str, *, stay: bool = False) -> AsyncIterator[Stack]:
+    """Run a local stack whose number leads to a flow, a shipped one or a file. Raises StackError when it does not start."""
     from cli.settings import StackSettings
     from cli.stack.config import ALL_PARTS, CALL_PARTS, StackConfig
     from cli.stack.progress import shown
@@ -160,6 +161,18 @@ async def _place(phone: Phone, stack: Stack) -> PhoneCall:
         raise DemoFailed(f"the call was not answered ({failed}); see `leadline logs --name demo`") from failed
     except TimeoutError:
         raise DemoFailed("nobody answered within 30 s; see `leadline logs worker --name demo`") from None
+
+
+async def record_of(stack: Stack, caller: str) -> Call:
+    """Wait for the finished call of a number. Raises TimeoutError when there is none in time."""
+    from store.database import open_calls
+
+    async with open_calls(stack.database_url) as calls, asyncio.timeout(_RECORD_S_MAX):
+        while True:
+            for call in await calls.list(200):
+                if call.begun.caller == caller and call.ended_at is not None:
+                    return call
+            await asyncio.sleep(0.1)
 
 
 async def _record(stack: Stack, call_id: str | None) -> Call:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
 from random import Random
-from typing import Final
+from typing import Final, Protocol
 
 import yaml
 
-from flows.model import Interrupted, Listen, Value
+from flows.model import Expect, Interrupted, Value
 from flows.rehearsal import Rehearsal
 
 _FILLERS: Final = (
@@ -73,10 +73,10 @@ class Caller:
         fact = self.persona.facts.get(slot or "")
         return self.random.choice(fact.say) if fact else "I don't know."
 
-    def confirms(self, call: Rehearsal, slot: str) -> bool:
+    def confirms(self, side: Side, slot: str) -> bool:
         """Tell whether what was read back is true."""
-        fact, answer = self.persona.facts.get(slot), call.state.answers.get(slot)
-        return fact is None or (answer is not None and answer.value == fact.value)
+        fact = self.persona.facts.get(slot)
+        return fact is None or side.read_back(slot, fact)
 
     def first(self, what: str) -> bool:
         """Tell whether this is the first time; remembers it."""
@@ -85,7 +85,45 @@ class Caller:
         return new
 
 
-Behaviour = Callable[[Caller, Rehearsal, Listen], None]
+class Side(Protocol):
+    """The caller's end of a call, in text or at a telephone."""
+
+    def say(self, text: str) -> object:
+        """Say something; "" is a sound without words."""
+
+    def keys(self, keys: str) -> object:
+        """Press keys."""
+
+    def stay_silent(self) -> object:
+        """Let the bot wait."""
+
+    def interrupt(self) -> None:
+        """Speak into what the bot is saying."""
+
+    def read_back(self, slot: str, fact: Fact) -> bool:
+        """Tell whether what the bot has just read back is `fact`."""
+
+
+Behaviour = Callable[[Caller, Side, Expect], None]
+
+
+class _TextSide:
+    """The caller's end of a call in text."""
+
+    def __init__(self, call: Rehearsal) -> None:
+        self._call = call
+        self.say, self.keys, self.stay_silent = call.say, call.keys, call.stay_silent
+
+    def interrupt(self) -> None:
+        """Cut off the prompt before the question that is listened for."""
+        listen = self._call.listening
+        if listen is not None:
+            self._call.happen(Interrupted(self._call.now, f"e{int(listen.id[1:]) - 1}", "What"))
+
+    def read_back(self, slot: str, fact: Fact) -> bool:
+        """Look at the answer itself."""
+        answer = self._call.state.answers.get(slot)
+        return answer is not None and answer.value == fact.value
 
 
 def personas() -> tuple[Persona, ...]:
@@ -103,125 +141,122 @@ def personas() -> tuple[Persona, ...]:
 
 
 def talk(caller: Caller, call: Rehearsal, behave: Behaviour) -> None:
-    """Let the caller behave until the call is over."""
+    """Let the caller behave in text until the call is over."""
+    side = _TextSide(call)
     while not call.over and caller.turns < _TURNS_MAX and call.listening is not None:
         caller.turns += 1
-        behave(caller, call, call.listening)
+        behave(caller, side, call.listening.expect)
     if not call.over:
         call.hang_up()
 
 
-def terse(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def terse(caller: Caller, side: Side, asked: Expect) -> None:
     """Answer with the fact and nothing else."""
-    slot = listen.expect.slot
-    if listen.expect.kind == "confirm" and slot:
-        call.say("Yes." if caller.confirms(call, slot) else "No.")
+    slot = asked.slot
+    if asked.kind == "confirm" and slot:
+        side.say("Yes." if caller.confirms(side, slot) else "No.")
     else:
-        call.say(caller.truth(slot))
+        side.say(caller.truth(slot))
 
 
-def rambling(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def rambling(caller: Caller, side: Side, asked: Expect) -> None:
     """Wrap every answer in words that say nothing."""
-    if listen.expect.kind == "confirm":
-        terse(caller, call, listen)
+    if asked.kind == "confirm":
+        terse(caller, side, asked)
         return
-    words = caller.truth(listen.expect.slot)
+    words = caller.truth(asked.slot)
     head = caller.random.choice(_FILLERS)
-    call.say(
+    side.say(
         f"{head}{words[0].lower() if words[1:2].islower() else words[0]}{words[1:-1]}{caller.random.choice(_TAILS)}"
     )
 
 
-def hesitant(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def hesitant(caller: Caller, side: Side, asked: Expect) -> None:
     """Mumble before some answers."""
-    if (
-        listen.expect.kind != "confirm"
-        and caller.first(f"mumble {listen.expect.slot}")
-        and caller.random.random() < 0.5
-    ):
-        call.say(caller.random.choice(["", "Uh.", "Hmm, well.", "Mm."]))
+    if asked.kind != "confirm" and caller.first(f"mumble {asked.slot}") and caller.random.random() < 0.5:
+        side.say(caller.random.choice(["", "Uh.", "Hmm, well.", "Mm."]))
         return
-    terse(caller, call, listen)
+    terse(caller, side, asked)
 
 
-def silent(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def silent(caller: Caller, side: Side, asked: Expect) -> None:
     """Say nothing at first, every other question."""
-    if caller.first(f"silence {listen.expect.slot}") and caller.random.random() < 0.5:
-        call.stay_silent()
+    if caller.first(f"silence {asked.slot}") and caller.random.random() < 0.5:
+        side.stay_silent()
         return
-    terse(caller, call, listen)
+    terse(caller, side, asked)
 
 
-def correcting(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def correcting(caller: Caller, side: Side, asked: Expect) -> None:
     """Give a wrong company size, or a wrong visit, and correct it a question later."""
-    slot, facts = listen.expect.slot, caller.persona.facts
+    slot, facts = asked.slot, caller.persona.facts
     if slot == "company_size" and caller.first("wrong size"):
-        call.say("Seventy people.")
+        side.say("Seventy people.")
     elif slot == "budget" and "company_size" in facts and caller.first("right size"):
         value = facts["company_size"].value
         assert isinstance(value, tuple), "a size is a range"
-        call.say(f"Sorry, I meant {value[0]} people, not seventy.")
-    elif slot == "visit" and listen.expect.kind == "confirm" and caller.first("wrong visit"):
-        call.say(f"No, {caller.truth(slot)}")
+        side.say(f"Sorry, I meant {value[0]} people, not seventy.")
+    elif slot == "visit" and asked.kind == "confirm" and caller.first("wrong visit"):
+        side.say(f"No, {caller.truth(slot)}")
     elif slot == "visit" and caller.first("a wrong day"):
-        call.say("Next Monday at noon.")
+        side.say("Next Monday at noon.")
     else:
-        terse(caller, call, listen)
+        terse(caller, side, asked)
 
 
-def interrupting(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def interrupting(caller: Caller, side: Side, asked: Expect) -> None:
     """Speak before the prompt is over, where that is possible."""
-    call.happen(Interrupted(call.now, f"e{int(listen.id[1:]) - 1}", "What"))
-    terse(caller, call, listen)
+    side.interrupt()
+    terse(caller, side, asked)
 
 
-def curious(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def curious(caller: Caller, side: Side, asked: Expect) -> None:
     """Ask something back before some answers."""
-    if listen.expect.kind != "confirm" and caller.first(f"ask {listen.expect.slot}") and caller.random.random() < 0.5:
-        call.say(caller.random.choice(_QUESTIONS))
+    if asked.kind != "confirm" and caller.first(f"ask {asked.slot}") and caller.random.random() < 0.5:
+        side.say(caller.random.choice(_QUESTIONS))
         return
-    terse(caller, call, listen)
+    terse(caller, side, asked)
 
 
-def keypad(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def keypad(caller: Caller, side: Side, asked: Expect) -> None:
     """Only press keys."""
-    slot = listen.expect.slot or ""
-    if listen.expect.kind == "confirm":
-        call.keys("1" if caller.confirms(call, slot) else "2")
+    slot = asked.slot or ""
+    if asked.kind == "confirm":
+        side.keys("1" if caller.confirms(side, slot) else "2")
         return
     fact = caller.persona.facts.get(slot)
-    call.keys(fact.keys if fact else "1")
+    side.keys(fact.keys if fact else "1")
 
 
-def mixed(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def mixed(caller: Caller, side: Side, asked: Expect) -> None:
     """Use the keypad for some answers."""
-    (keypad if caller.random.random() < 0.5 else terse)(caller, call, listen)
+    (keypad if caller.random.random() < 0.5 else terse)(caller, side, asked)
 
 
-def hostile(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def hostile(caller: Caller, side: Side, asked: Expect) -> None:
     """Ask to be left alone at some point."""
     if (caller.turns > 1 and caller.random.random() < 0.4) or caller.turns >= 4:
-        call.say(caller.random.choice(_OPT_OUTS))
+        side.say(caller.random.choice(_OPT_OUTS))
     else:
-        terse(caller, call, listen)
+        terse(caller, side, asked)
 
 
-def busy(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def busy(caller: Caller, side: Side, asked: Expect) -> None:
     """Have no time now."""
-    if listen.expect.kind == "confirm" and listen.expect.slot == "callback":
-        call.say("Yes, that works.")
+    if asked.kind == "confirm" and asked.slot == "callback":
+        side.say("Yes, that works.")
     elif caller.first("busy"):
-        call.say(caller.random.choice(_BUSY))
+        side.say(caller.random.choice(_BUSY))
     else:
-        call.say("Tomorrow at two pm.")
+        side.say("Tomorrow at two pm.")
 
 
-def wanting_a_person(caller: Caller, call: Rehearsal, listen: Listen) -> None:
+def wanting_a_person(caller: Caller, side: Side, asked: Expect) -> None:
     """Answer one question, then want a human."""
     if caller.turns < 2:
-        terse(caller, call, listen)
+        terse(caller, side, asked)
     else:
-        call.say(caller.random.choice(_PEOPLE))
+        side.say(caller.random.choice(_PEOPLE))
 
 
 BEHAVIOURS: Final[Mapping[str, Behaviour]] = {

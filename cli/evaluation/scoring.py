@@ -34,6 +34,7 @@ class Result:
     success: bool
     turns: int
     trouble: str
+    heard: tuple[str, ...] = ()  #: of a spoken call that went wrong: both sides, as the caller heard them
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def run(flow: Flow, task: Task, seed: int) -> Result:
         trouble.append(f"callback {call.state.notes.callback}")
     right = due = 0
     if task.behaviour not in OWN_ENDINGS:
-        for slot in _due(flow, task.persona):
+        for slot in due_slots(flow, task.persona):
             due += 1
             answer = call.state.answers.get(slot)
             right += answer is not None and answer.value == task.persona.facts[slot].value
@@ -68,9 +69,15 @@ def run(flow: Flow, task: Task, seed: int) -> Result:
     return Result(task, right, due, not trouble, caller.turns, "; ".join(trouble))
 
 
-def evaluate(flows: Mapping[str, Flow], people: Iterable[Persona], trials: int, seed: int) -> list[list[Result]]:
-    """Run every behaviour of every persona `trials` times; returns the trials of each task."""
-    tasks = [Task(person, behaviour) for person in people if person.flow in flows for behaviour in BEHAVIOURS]
+def evaluate(
+    flows: Mapping[str, Flow],
+    people: Iterable[Persona],
+    trials: int,
+    seed: int,
+    behaviours: Sequence[str] = tuple(BEHAVIOURS),
+) -> list[list[Result]]:
+    """Run each of `behaviours` of every persona `trials` times; returns the trials of each task."""
+    tasks = [Task(person, behaviour) for person in people if person.flow in flows for behaviour in behaviours]
     return [[run(flows[task.persona.flow], task, seed + trial) for trial in range(trials)] for task in tasks]
 
 
@@ -88,7 +95,7 @@ def summarise(tasks: Sequence[Sequence[Result]]) -> Summary:
     )
 
 
-def _due(flow: Flow, persona: Persona) -> list[str]:
+def due_slots(flow: Flow, persona: Persona) -> list[str]:
     """Return the slots that the call should fill: those before an early end, none after it."""
     names = [slot.name for slot in flow.slots if slot.name in persona.facts]
     if (
