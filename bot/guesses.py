@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from bot.speech.moonshine import Recogniser, StreamingRecogniser, Transcript
 from bot.speech.turn import WINDOW, TurnModel
 from flows.model import Expect, SlotType
 from flows.patience import words_tell
+
+log = logging.getLogger("leadline.ear")
 
 SOON_S: Final = 0.07  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
 AFTER_S: Final = 0.12  #: elsewhere, ready when the shortest patience ends
@@ -153,7 +156,11 @@ class Guesses:
         return _Guess(transcript)
 
     def _transcribe(self, samples: Samples, expect: Expect) -> Transcript:
-        return self._by.recogniser.transcribe(samples, expect.hotwords, digits=expect.kind in _DICTATED)
+        try:
+            return self._by.recogniser.transcribe(samples, expect.hotwords, digits=expect.kind in _DICTATED)
+        except Exception:  # whatever a recogniser does, the call goes on: the caller is asked again
+            log.exception("recognition failed")
+            return Transcript("", 0.0)
 
 
 def believed(transcript: Transcript) -> Transcript:

@@ -6,15 +6,18 @@ The ear and the studio call from worker threads; the plugins live on the event l
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 from livekit import rtc
-from livekit.agents import APIConnectOptions, stt, vad
+from livekit.agents import APIConnectOptions, APIError, stt, vad
 
 from bot.speech.audio import Pcm, Samples, to_pcm
 from bot.speech.moonshine import RATE as EAR_RATE
-from bot.speech.moonshine import Transcript
+from bot.speech.moonshine import Recogniser, Transcript
+
+log = logging.getLogger("leadline.stt")
 
 _LIMIT_S: Final = 6.0  #: the plugins' own time-outs are longer than a caller's patience
 #: No retries: a failing provider would cost 4 s of silence per turn.
@@ -36,15 +39,22 @@ class _OnLoop:
 class HostedRecogniser:
     """A plugin's `recognize` on whole utterances; the ear decides when they end, as with the local model."""
 
-    def __init__(self, plugin: stt.STT[Any], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, plugin: stt.STT[Any], loop: asyncio.AbstractEventLoop, spare: Recogniser | None = None) -> None:
         self._plugin = plugin
         self._on_loop = _OnLoop(loop)
+        self._spare = spare
 
     def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
-        """See `Recogniser`. Hotwords are the plugin's own affair."""
+        """See `Recogniser`. Hotwords are the plugin's own affair; the spare hears what the provider does not answer."""
         pcm = to_pcm(samples)
         frame = rtc.AudioFrame(pcm.tobytes(), EAR_RATE, 1, len(pcm))
-        event = self._on_loop.run(self._plugin.recognize([frame], conn_options=CONNECT))
+        try:
+            event = self._on_loop.run(self._plugin.recognize([frame], conn_options=CONNECT))
+        except (APIError, TimeoutError) as wrong:
+            log.warning("%s did not answer (%s)", self._plugin.label, type(wrong).__name__)
+            if self._spare is None:
+                return Transcript("", 0.0)
+            return self._spare.transcribe(samples, hotwords, digits=digits)
         best = event.alternatives[0] if event.alternatives else None
         return Transcript(best.text, best.confidence or 1.0) if best is not None else Transcript("", 0.0)
 

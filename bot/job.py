@@ -278,6 +278,7 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         finally:
             await studio.close()
             await line.close()
+            await senses.close()
 
 
 def yield_to_audio() -> None:

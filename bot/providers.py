@@ -34,9 +34,17 @@ TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
     # None: built in, nothing to import.
     "stt": {
         "local": None,
-        "deepgram": Plugin(_LK + "deepgram", "STT", "deepgram", "DEEPGRAM_API_KEY", "model"),
+        # Final words come when the ear asks for them: the provider's own end of speech is switched off.
+        "deepgram": Plugin(_LK + "deepgram", "STT", "deepgram", "DEEPGRAM_API_KEY", "model", {"endpointing_ms": 0}),
         "openai": Plugin(_LK + "openai", "STT", "openai", "OPENAI_API_KEY", "model"),
-        "elevenlabs": Plugin(_LK + "elevenlabs", "STT", "elevenlabs", "ELEVEN_API_KEY", "model_id"),
+        "elevenlabs": Plugin(
+            _LK + "elevenlabs",
+            "STT",
+            "elevenlabs",
+            "ELEVEN_API_KEY",
+            "model",
+            {"model": "scribe_v2_realtime", "include_timestamps": True, "language_code": "en"},
+        ),
     },
     "tts": {
         "local": None,
@@ -127,9 +135,9 @@ def preload(modality: Modality, choice: str, base_url: str = "") -> None:
             raise _not_installed(modality, choice, plugin, missing) from missing
 
 
-def stt_plugin(choice: str) -> stt.STT[Any] | None:
-    """The recogniser a setting names, None for the local one."""
-    return cast("stt.STT[Any] | None", build("stt", choice))
+def stt_plugin(choice: str, base_url: str = "") -> stt.STT[Any] | None:
+    """The recogniser a setting names, None for the local one. `base_url`: any server that speaks the same protocol."""
+    return cast("stt.STT[Any] | None", build("stt", choice, base_url))
 
 
 def tts_plugin(choice: str, base_url: str = "") -> tts.TTS[Any] | None:

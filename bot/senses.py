@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bot import preload
 from bot.hosted import HostedRecogniser, PluginActivity
+from bot.hosted_stt import HostedStream
 from bot.hosted_voice import HostedVoice
 from bot.providers import ProviderUnusable, stt_plugin, tts_plugin, vad_plugin
 from bot.settings import BotSettings
@@ -26,6 +27,11 @@ class Senses:
     activity: Activity
     turn_model: TurnModel | None  #: None: words and silence alone
 
+    async def close(self) -> None:
+        """The call is over."""
+        if isinstance(self.recogniser, HostedStream):
+            await self.recogniser.aclose()
+
 
 def open_senses(settings: BotSettings) -> Senses:
     """Build them on the running loop.
@@ -34,8 +40,13 @@ def open_senses(settings: BotSettings) -> Senses:
         ProviderUnusable: see `providers.build`; also when local speech is chosen where its weights are missing.
     """
     loop = asyncio.get_running_loop()
-    stt, tts, vad = stt_plugin(settings.stt), tts_plugin(settings.tts, settings.tts_base_url), vad_plugin(settings.vad)
-    recogniser = HostedRecogniser(stt, loop) if stt is not None else preload.RECOGNISER
+    stt, vad = stt_plugin(settings.stt, settings.stt_base_url), vad_plugin(settings.vad)
+    tts = tts_plugin(settings.tts, settings.tts_base_url)
+    recogniser: Recogniser | None = preload.RECOGNISER
+    if stt is not None and stt.capabilities.streaming:
+        recogniser = HostedStream(stt, preload.RECOGNISER)
+    elif stt is not None:
+        recogniser = HostedRecogniser(stt, loop, preload.RECOGNISER)
     voice = HostedVoice(tts) if tts is not None else preload.VOICE
     if recogniser is None or voice is None:
         raise ProviderUnusable("local speech is not loaded in this process: restart the worker")

@@ -31,6 +31,7 @@ class BotSettings(BaseSettings):
     flow: str = Field(default="b2b-software", description="the flow of a call whose dispatch names none")
     stt: str = "local"
     tts: str = "local"
+    stt_base_url: str = Field(default="", description="a server of one's own with the provider's protocol")
     tts_base_url: str = Field(default="", description="a server of one's own with the provider's protocol")
     intents: Literal["minilm", "none"] = Field(
         default="minilm", description="guesses at wishes that no rule knows: minilm, or none"
@@ -65,6 +66,10 @@ class BotSettings(BaseSettings):
             "vad": self.vad,
             "turn_detector": self.turn_detector,
         }
+
+    def base_url(self, modality: Modality) -> str:
+        """The server of one's own that a modality uses; "" for the provider's."""
+        return {"stt": self.stt_base_url, "tts": self.tts_base_url, "llm": self.llm_base_url}.get(modality, "")
 
     @property
     def prompt_folder(self) -> Path:

@@ -210,7 +210,7 @@ def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:
     if "local" in (settings.stt, settings.tts) and (problems := weights.check()):
         raise WorkerUnusable("; ".join(problems))
     for modality, choice in settings.providers().items():
-        check(modality, choice)
+        check(modality, choice, settings.base_url(modality))
     try:
         load_flow(settings.flow)
     except FlowError as wrong:
