@@ -6,7 +6,8 @@ from typing import Final
 
 from flows.closing import end, finish, hand_over
 from flows.flow import CALLBACK, Slot
-from flows.model import Answer, Confirm, Expect, Keypad, Value, changed
+from flows.hotwords import hotwords
+from flows.model import Answer, Confirm, Expect, Keypad, SlotType, Value, changed
 from flows.path import current, needs_yes, rule_due, scope
 from flows.readback import line, say_value
 from flows.state import Focus
@@ -80,15 +81,16 @@ def ask(turn: Turn, slot: Slot, *, keypad: bool = False) -> None:
 
 def listen(turn: Turn, no_input_s: float | None = None) -> None:
     """Listen for the open question."""
-    slot = turn.slot
+    slot, context = turn.slot, turn.state.context
+    names = hotwords(slot, context.lead, turn.flow.script.variables)
     if slot is None:
-        turn.listen(Expect(), Keypad(), no_input_s or 5.0)
+        turn.listen(Expect(hotwords=names), Keypad(), no_input_s or 5.0)
     elif turn.focus.stage == "confirm":
         turn.listen(Expect("confirm", slot.name), MENU, no_input_s or CONFIRM_NO_INPUT_S)
     else:
-        choices = tuple(word for words in slot.choices.values() for word in words)
-        expect = Expect(slot.type, slot.name, (*slot.words.cues, *choices))
-        turn.listen(expect, slot.keypad.keypad, no_input_s or slot.policy.no_input_s)
+        keypad = slot.keypad.keypad
+        length = keypad.length if slot.type is SlotType.DIGITS else 0
+        turn.listen(Expect(slot.type, slot.name, names, length), keypad, no_input_s or slot.policy.no_input_s)
 
 
 def repeat(turn: Turn) -> None:
