@@ -119,3 +119,15 @@ def _kind(parsed: phonenumbers.PhoneNumber, e164: str, country: str, fictional: 
     if fictional and kind is NumberKind.INVALID and country == "GB":
         return NumberKind.FIXED_OR_MOBILE  # Ofcom's ranges for drama belong to nobody: some are marked unassigned
     return kind
+
+
+def national_of(number: str, region: str = "US") -> tuple[str, str]:
+    """A number as E.164 and as digits at home: +12025550134 and 2025550134. Two "" for what is no number."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except NumberParseException:
+        return "", ""
+    if not phonenumbers.is_possible_number(parsed):
+        return "", ""
+    e164 = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return e164, phonenumbers.national_significant_number(parsed)

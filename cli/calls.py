@@ -20,9 +20,9 @@ from rich.table import Table
 from cli.stack.problem import StackError
 from cli.timing import timing_table, waterfalls
 from flows.model import Answer, Direction
-from store.calls import Call, Calls, StoreError, Turn
+from store.calls import Call, Calls, Part, StoreError, Turn
 
-app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript.")
+app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript, play, export.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Id = Annotated[str, typer.Argument(help="The call's id, or how it begins.")]
@@ -62,24 +62,28 @@ def show(
 ) -> None:
     """Show one call: its result, the answers with their evidence, the score's points, response times."""
 
-    async def read(store: Calls) -> tuple[Call, Sequence[Answer], Sequence[Turn]]:
+    async def read(store: Calls) -> tuple[Call, Sequence[Answer], Sequence[Turn], Sequence[Part]]:
         call = await find_call(store, call_id)
-        return call, await store.answers(call.id), await store.turns(call.id)
+        kept = await store.answers(call.id), await store.turns(call.id), await store.recordings(call.id)
+        return call, *kept
 
     with told_plainly():
-        call, answers, turns = _ask(name, read)
+        call, answers, turns, parts = _ask(name, read)
         if as_json:
             found = (
                 call_as_dict(call)
                 | {
                     "answers": [asdict(answer) for answer in answers],
                     "response_ms": response_times(turns),
+                    "recordings": [asdict(part) for part in parts],
                 }
                 | ({"timing": waterfalls(turns)} if timing else {})
             )
             _print_json(found)
         else:
             print_call(_out(), call, answers, turns)
+            for part in parts:
+                typer.echo(_recording(part))
             if timing:
                 _out().print(timing_table(turns) if waterfalls(turns) else "no reply of this call was timed")
 
@@ -175,10 +179,11 @@ def _out() -> Console:
 
 
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_plain))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=plain))
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """What `json` does not know by itself."""
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
@@ -194,7 +199,7 @@ def _calls_table(calls: Sequence[Call]) -> Table:
         outbound = begun.direction is Direction.OUTBOUND
         other = f"→ {begun.callee}" if outbound else f"← {begun.caller or begun.direction}"
         score = "" if call.score is None else str(call.score)
-        cells = (begun.id[:8], _moment(begun.created_at)[5:16], other, _lasted(call), _result(call), score, begun.flow)
+        cells = (begun.id[:8], moment(begun.created_at)[5:16], other, _lasted(call), _result(call), score, begun.flow)
         table.add_row(*map(escape, cells))
     return table
 
@@ -205,7 +210,7 @@ def _facts(call: Call, turns: Sequence[Turn]) -> Table:
     spread = f"p50 {times['p50']} ms, max {times['max']} ms over {times['n']} replies" if times else ""
     facts = {
         "call": begun.id,
-        "began (UTC)": _moment(begun.created_at),
+        "began (UTC)": moment(begun.created_at),
         "lasted": _lasted(call),
         "direction": f"{begun.direction}, {begun.caller or 'unknown'} → {begun.callee or 'unknown'}",
         "flow": f"{begun.flow} {begun.flow_hash[:12]}",
@@ -226,7 +231,7 @@ def _facts(call: Call, turns: Sequence[Turn]) -> Table:
 def _answers_table(answers: Sequence[Answer]) -> Table:
     table = Table("answer", "value", "said or pressed", "by", "confirmed", "tries", "certainty")
     for answer in answers:
-        value = answer.value if isinstance(answer.value, str) else json.dumps(answer.value, default=_plain)
+        value = answer.value if isinstance(answer.value, str) else json.dumps(answer.value, default=plain)
         cells = (answer.slot, value, answer.raw, answer.mode, answer.confirmed)
         table.add_row(*map(escape, cells), str(answer.tries), f"{answer.certainty:.2f}")
     return table
@@ -254,6 +259,15 @@ def _transcript_table(call: Call, turns: Sequence[Turn]) -> Table:
     return table
 
 
+def _recording(part: Part) -> str:
+    lasts = "running, or its process died" if part.seconds is None else f"{_clock(part.seconds)}, {part.ended}"
+    return (
+        f"recording {part.number}: {lasts}; `leadline calls play` plays it"
+        if part.ended != "deleted"
+        else (f"recording {part.number}: deleted")
+    )
+
+
 def _result(call: Call) -> str:
     if call.disposition is None:
         return "in progress"
@@ -261,7 +275,8 @@ def _result(call: Call) -> str:
     return f"{call.disposition} ({outcome})" if outcome else call.disposition
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """Date and time of Unix seconds, UTC."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

@@ -45,6 +45,37 @@ async def open_calls(url: str, *, migrated: bool = False) -> AsyncIterator[SqlCa
         await engine.dispose()
 
 
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine for what is done to the database as a whole, its schema the newest. Raises DatabaseUnusable."""
+    engine = open_engine(url)
+    try:
+        await migrate(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def existing(url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine for a database as it is, which is neither made nor changed. Raises DatabaseUnusable."""
+    _refuse_missing(url)
+    engine = open_engine(url)
+    try:
+        yield engine
+    except (DatabaseError, OSError) as wrong:
+        where = engine.url.render_as_string(hide_password=True)
+        raise DatabaseUnusable(f"cannot open the database {where}: {wrong.__cause__ or wrong}") from wrong
+    finally:
+        await engine.dispose()
+
+
+def _refuse_missing(url: str) -> None:
+    parsed = sa.make_url(url) if "://" in url else None
+    if parsed is not None and parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        raise DatabaseUnusable(f"there is no database {parsed.database!r} yet: `leadline db upgrade` makes it")
+
+
 def open_engine(url: str) -> AsyncEngine:
     """An engine for `url`; a SQLite file and its folder are created."""
     try:
@@ -91,10 +122,10 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
 
 async def migrate(engine: AsyncEngine) -> None:
     """Bring the schema to the newest version. Cheap when it is: Alembic is loaded only when there is work."""
-    newest = max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    newest = newest_revision()
     try:
         async with engine.connect() as connection:
-            current = await connection.run_sync(_revision)
+            current = await connection.run_sync(revision)
             if current == newest:
                 return
             if current is not None and current > newest:
@@ -114,11 +145,17 @@ async def migrate(engine: AsyncEngine) -> None:
         raise DatabaseUnusable(f"cannot open the database {where}: {wrong.__cause__ or wrong}") from wrong
 
 
-def _revision(connection: sa.Connection) -> str | None:
+def newest_revision() -> str:
+    """The newest schema that this program knows."""
+    return max(path.name.split("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The schema that the database has; None when it has none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return str(revision) if revision is not None else None
+    found = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    return str(found) if found is not None else None
 
 
 def _upgrade(connection: sa.Connection) -> None:

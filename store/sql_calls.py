@@ -15,6 +15,7 @@ from store import tables
 from store.calls import UNREACHED, Call, NewCall, Part, SipLeg, Turn, UnknownCall, suppression_key
 from store.charges import CALL, Charge
 from store.happenings import Happening
+from store.suppression import suppressed
 
 _CHARGES_LOCK = 0x6C65_6164  #: any number that nothing else locks by
 _NEWEST_FIRST = (tables.calls.c.created_at.desc(), tables.calls.c.id)
@@ -86,9 +87,8 @@ class SqlCalls:
         key = suppression_key(number)
         if not key:
             return False
-        query = sa.select(sa.exists().where(tables.suppressions.c.number == key))
         async with self._engine.connect() as connection:
-            return bool(await connection.scalar(query))
+            return await suppressed(connection, key)
 
     async def sip_result(self, call_id: str, status: int | None, phrase: str) -> None:
         await self._update(call_id, sip_status=status, sip_phrase=phrase)

@@ -110,4 +110,24 @@ happenings = sa.Table(
     sa.Column("facts", sa.JSON, nullable=False),
 )
 
+# Append-only: triggers refuse any change.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("actor", sa.String, nullable=False),
+    sa.Column("action", sa.String, nullable=False),
+    sa.Column("subject", sa.String, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+)
+
+# Facts about this installation: the salt of the suppressions of erased numbers.
+installation = sa.Table(
+    "installation",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+
 sa.Index("ix_calls_created_at", calls.c.created_at)
