@@ -20,6 +20,7 @@ from bot.caller import phone_speech
 from bot.settings import BotSettings
 from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
+from cli.flow import new
 from cli.stack.config import Endpoints, StackConfig
 from cli.stack.stack import Stack
 from sip.phone import Phone, PhoneCall
@@ -32,6 +33,8 @@ from tests.waiting import eventually
 #: Which number reaches which flow. The first two are those of the shipped trunk.
 B2B, HOME = "+12025550100", "+12025550101"
 SHORT, IMPATIENT, STORY = "+12025550150", "+12025550151", "+12025550152"
+#: A flow as `leadline flow new` writes it, nothing else.
+FRESH = "+12025550153"
 UNKNOWN = "+12025550159"
 
 #: The bot has finished its turn when it was silent for so long.
@@ -70,11 +73,12 @@ class Files:
 def write_files(folder: Path, ringing_s: int = 20) -> Files:
     """Write the small flows, and a trunk whose calls are refused after `ringing_s` seconds without an agent."""
     flows = {name: _write_flow(folder / f"{name}.yaml", name, slot) for name, slot in _QUESTIONS.values()}
+    new("fresh", folder / "fresh.yaml")
     trunk = folder / "trunk.json"
     told = {"allowed_addresses": ["127.0.0.0/8"], "ringing_timeout": f"{ringing_s}s", "max_call_duration": "300s"}
-    trunk.write_text(json.dumps({"trunk": {"name": "e2e", "numbers": list(_QUESTIONS), **told}}))
+    trunk.write_text(json.dumps({"trunk": {"name": "e2e", "numbers": [*_QUESTIONS, FRESH], **told}}))
     rules = tuple(_write_rule(folder, number, flows[name]) for number, (name, _) in _QUESTIONS.items())
-    return Files(flows, trunk, rules)
+    return Files(flows, trunk, (*rules, _write_rule(folder, FRESH, folder / "fresh.yaml")))
 
 
 def _write_flow(file: Path, name: str, slot: dict[str, Any]) -> Path:

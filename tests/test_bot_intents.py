@@ -40,6 +40,20 @@ def test_near_wording_is_understood(nearest: NearestExample, text: str, name: st
     assert nearest.classify(text)[0] == name
 
 
+def test_the_shipped_vectors_are_of_the_shipped_examples(nearest: NearestExample) -> None:
+    name, certainty = NearestExample(read_examples("[opt_out]\nstop calling me\n[-]\nfifty people\n")).classify(
+        "stop phoning me"
+    )
+    assert (name, certainty > 0.5) == ("opt_out", True)
+    assert nearest.shipped, "run python -m bot.speech.intents: the examples have been changed"
+
+
+@pytest.mark.parametrize("name", ["tune", "held_out", "fresh", "last_look", "varied", "second"])
+def test_what_no_rule_claims_is_asked_about(nearest: NearestExample, name: str) -> None:
+    missed = [text for text in lines(DATA / "opt_out" / f"{name}.txt") if intent(text).name != "opt_out"]
+    assert [text for text in missed if nearest.classify(text)[0] != "opt_out" and text != "no more"] == []
+
+
 def test_it_helps_where_rules_are_silent(nearest: NearestExample) -> None:
     said = [
         (text.strip(), json.loads(name))

@@ -11,6 +11,7 @@ from cli.stack.stack import Stack
 from sip.phone import Phone, PhoneCall
 from sip.phone.voice import LOUD_DB
 from tests.e2e_support import (
+    FRESH,
     SHORT,
     at_rest,
     bot_turn,
@@ -42,6 +43,19 @@ async def test_keys_finish_a_flow(site: Stack) -> None:
         assert call.ended_by == "remote"
     (row,) = await finished(site.at, "+12025550160")
     assert (row.disposition, row.score) == ("qualified", 1)
+
+
+async def test_a_flow_as_flow_new_writes_it_takes_a_real_call(site: Stack) -> None:
+    async with calling(site.at, FRESH, "+12025550178") as call:
+        for keys in ("1", "25#", "12000#"):
+            await bot_turn(call)
+            await call.media.send_dtmf(keys)
+        await bot_turn(call)
+    (row,) = await finished(site.at, "+12025550178")
+    assert row.begun.flow == "fresh"
+    answers = row.record["answers"]
+    assert isinstance(answers, dict)
+    assert [answers[slot]["value"] for slot in ("company_size", "budget")] == [[25, 25], [12000, 12000, "year"]]
 
 
 async def test_an_opt_out_is_stored_before_the_goodbye_is_heard(site: Stack) -> None:

@@ -75,7 +75,8 @@ class NearestExample:
         self._inputs = {entry.name for entry in self._session.get_inputs()}
         self._floor = floor
         self._vectors = _shipped() if examples is None else {}
-        if not self._vectors:
+        self.shipped = bool(self._vectors)
+        if not self.shipped:
             chosen = read_examples(_data("intents.txt").decode()) if examples is None else examples
             self._vectors = {name: self.embed(phrases) for name, phrases in chosen.items() if phrases}
 

@@ -56,7 +56,7 @@ _TALK: tuple[str, ...] = (
     r"don't (?:bother|trouble) (?:calling|ringing|phoning) (?:before|until|after|on|my|the)\b",
     # Numbers kept, lost, given.
     r"(?:don't|do not|can't|won't|didn't|not|never|without|afraid of|worried about|keep|hate to|want to|'d|would|might|could|will|'ll|may) (?:want to |wanna |ever |going to |like to )?los(?:e|ing) (?:my|our|the|this) (?:numbers?|data|details|records?|information)",
-    r"(?:don't|do not|please don't|never) (?:take|remove|delete|drop|lose|erase) (?:me|us|my number|our number|my details|our details)[\w ]*",
+    r"(?:don't|do not|please don't|never|didn't|won't|can't|i'd never|i) (?:take|remove|delete|drop|lose|erase|forget|forgot) (?:me|us|my number|our number|my details|our details)[\w ]*",
     r"(?:don't|do not|can't|not going to|won't|never|didn't|doesn't) (?:want to |have to |wish to |need to )?opt out",
     r"opt(?:ing)? out of (?:the |our |my |that )?(?:contract|pension|plan|benefits|insurance|scheme|lease|renewal|warranty|auto[- ]?renew\w*|lunch|meeting|package|union)",
     # Bother, leave, rest.
