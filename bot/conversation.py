@@ -61,6 +61,7 @@ from flows.model import (
     Silence,
     SlotType,
     Transfer,
+    TransferDone,
 )
 from flows.state import State
 
@@ -75,11 +76,11 @@ _LAST_ACTS_S: Final = 10.0  #: after the call, how long what is still to be done
 class Conversation:
     """Carries one call from the first ring to its record."""
 
-    def __init__(self, flow: Flow, state: State, body: Body, *, call_max_s: float) -> None:
+    def __init__(self, flow: Flow, state: State, body: Body, *, call_max_s: float, human_max_s: float = 3600.0) -> None:
         self.state = state
         self._flow = flow
         self._body = body
-        self._clock = Clock(call_max_s=call_max_s)
+        self._clock = Clock(call_max_s=call_max_s, human_max_s=human_max_s)
         self._listen: Listen | None = None
         self._floor = Floor(Thinking(body.mind, lambda: body.inbox.put(Understood())))
         self._overlap = Overlap(body.inbox, body.ear, body.mouth, self._floor, self._clock)
@@ -103,6 +104,7 @@ class Conversation:
             await self._floor.thinking.stop()
             await self._overlap.stop()
             self._batches.put_nowait(None)
+            await self._body.hands.stop()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(worker, _LAST_ACTS_S)
 
@@ -140,11 +142,16 @@ class Conversation:
             case Gone() | Leave():
                 await self._on_parting(signal)
             case Reported(event):
-                self._happen(event)
+                self._on_reported(event)
             case Understood():
                 self._on_understood()
             case _:
                 assert_never(signal)
+
+    def _on_reported(self, event: Event) -> None:
+        self._happen(event)
+        if isinstance(event, TransferDone) and self._clock.call is not None:
+            self._clock.call = max(self._clock.call, self._body.now() + self._clock.human_max_s)
 
     def _on_sound(self, signal: Onset | Glimpse | Utterance) -> None:
         if isinstance(signal, Onset):
@@ -184,6 +191,8 @@ class Conversation:
             case Gone(at, reason, ours):
                 log.info("the caller's leg is gone: %s", reason)
                 self._exit.why = "broken" if ours else None
+                if (news := await self._body.hands.caller_left()) is not None:
+                    self._happen(news)  # a transfer sent them on
                 if (turn := await self._body.ear.finish(at)) is not None and turn.text:
                     self._happen(self._heard(turn))  # "take me off your list", and hung up
                 self._happen(HungUp(at))
@@ -323,6 +332,8 @@ class Conversation:
     async def _work(self) -> None:
         """Carry out batches in order until None comes. Of a stale batch only the acts are done, not the words."""
         while (batch := await self._batches.get()) is not None:
+            if any(isinstance(effect, Say | Listen) for effect in batch.effects):
+                await self._body.hands.take_back()
             for effect in batch.effects:
                 if not isinstance(effect, Say | Listen):
                     if self.left in ("superseded", "cut") and not isinstance(effect, OptOut):
@@ -341,10 +352,10 @@ class Conversation:
             case OptOut(id=id_):
                 await self._body.history.opt_out(effect, self._body.now())
                 self._body.inbox.put(Reported(Done(self._body.now(), id_)))
-            case Transfer() | Lookup() | Callback() | Press():
-                self._floor.excused = isinstance(effect, Transfer)
+            case Transfer():
+                self._body.hands.begin(effect, lambda event: self._body.inbox.put(Reported(event)))
+            case Lookup() | Callback() | Press():
                 self._body.inbox.put(Reported(await self._body.hands.do(effect)))
-                self._floor.excused = False
             case Record():
                 self._record([effect])
 

@@ -23,6 +23,7 @@ class Clock:
     silences: int = 0
     call: float | None = None
     call_max_s: float = 600.0
+    human_max_s: float = 3600.0  #: how long the caller may talk with a person who took the call over
     short: float | None = None  #: when a sound over an `ignore_short` prompt stops being short
 
     def next(self, *others: float | None) -> float | None:
@@ -49,7 +50,7 @@ class Floor:
     doubt: Doubt = field(default_factory=Doubt)
     patter: Patter = field(default_factory=Patter)
     dead_air: DeadAir = field(default_factory=DeadAir)
-    excused: bool = False  #: the caller's browser is away, or somebody else has the caller: the bot owes no sound
+    excused: bool = False  #: the caller's browser is away, the bot owes no sound
 
     def deadlines(self) -> tuple[float | None, ...]:
         """When something here is due."""

@@ -139,6 +139,10 @@ class History:
         """Something of ours went wrong that the caller could notice: live only, and in the log."""
         self._events.publish(self.call.id, "defect", at=at, what=what)
 
+    def transfer(self, stage: str, reason: str = "") -> None:
+        """How handing over to a person goes: referring, ringing, answered, together, left, transferred, failed."""
+        self._events.publish(self.call.id, "transfer", stage=stage, reason=reason)
+
     def answers(self, answers: Mapping[str, Answer]) -> None:
         """Keep the answers that are new or changed; one that was taken back is told, its row stays."""
         for slot in self._answers.keys() - answers.keys():

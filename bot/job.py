@@ -29,10 +29,10 @@ from bot.conversation import Conversation
 from bot.ear import Ear
 from bot.echo import EchoGate, EchoingSpeaker
 from bot.guesses import Recognition
-from bot.hands import Hands, TransferRefused
+from bot.hands import Hands
 from bot.hangup import hang_up
 from bot.history import History
-from bot.inbox import Arrived, Inbox, Leave
+from bot.inbox import Arrived, Inbox, Leave, Reported
 from bot.keys import Keys
 from bot.line import Line
 from bot.memory import LiveMemory
@@ -49,17 +49,21 @@ from bot.speech.audio import Pcm
 from bot.stores import Stores, open_stores
 from bot.studio import Studio, sentences
 from bot.succession import Inheritance, claim, flow_of, inherit, leaving_when_superseded, myself, usable
+from bot.switchboard import Desk, Switchboard
 from campaigns.numbers import classify
 from campaigns.recording_law import rule
+from campaigns.settings import GateSettings
 from flows.engine import begin, step
 from flows.flow import Flow
-from flows.model import Answered, Direction, HungUp, Resumed, Say
+from flows.handover import DESTINATIONS
+from flows.model import Answered, Direction, HumanLeft, HungUp, Resumed, Say
 from flows.patience import patience
 from flows.prompts import fixed
 from flows.recording import LAW
 from flows.schema import FlowError
 from flows.state import State
-from store.calls import NewCall
+from sip.settings import SipSettings
+from store.calls import Calls, NewCall
 from store.live import Snapshot
 from store.live_holding import Holding
 
@@ -93,6 +97,7 @@ class Seat:
     history: History
     holding: Holding
     settings: BotSettings
+    calls: Calls
 
 
 async def take_call(ctx: JobContext) -> None:
@@ -134,7 +139,7 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
                 async with stores.writer_of(call.id) as writer:
                     sip_id = arrived.attributes.get("sip.callID", "") if arrived is not None else ""
                     history = History(call, writer, stores.events, sip_call_id=sip_id, region=flow.locale.region)
-                    seat = Seat(ctx, parts, flow, history, holding, settings)
+                    seat = Seat(ctx, parts, flow, history, holding, settings, stores.calls)
                     async with recorded(parts.recorder, history):
                         over = await _converse(seat, usable(before, flow), arrived)
                     if not over:
@@ -157,19 +162,22 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
     call = history.call
     ctx.log_context_fields = {"call_id": call.id}
     snapshot = _begin(seat, before)
-    settings = seat.settings
+    settings, switchboard = seat.settings, _switchboard(seat)
+    if snapshot.state.focus.stage == "human":
+        switchboard.adopt()
     async with open_mind(settings.llm, settings.llm_base_url, history.asked_model, preload.INTENTS) as mind:
         parts.studio.fixed = frozenset(fixed(flow))
         await _prepare_first_words(parts.studio, flow, snapshot.state)
         memory = LiveMemory(seat.holding, history, flow, snapshot)
-        body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(_put_through), history)
+        body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(switchboard, parts.line.press), history)
         body.mind, body.recorder, body.memory = mind, parts.recorder, memory
-        conversation = Conversation(flow, snapshot.state, body, call_max_s=settings.call_max_s)
+        limits = {"call_max_s": settings.call_max_s, "human_max_s": settings.human_max_s}
+        conversation = Conversation(flow, snapshot.state, body, **limits)
         parts.foresight.think, parts.foresight.watch = conversation.foresee, history.hearing
         parts.foresight.sift = conversation.guessed
         if arrived is None:  # the caller hung up while nobody had the call
             conversation.state, _ = step(flow, snapshot.state, HungUp(time.time()))
-            await _finish(seat, conversation.state)
+            await _finish(seat, conversation.state, switchboard)
             return True
         with _dismissable(parts.inbox):
             await _talk(seat, conversation)
@@ -183,7 +191,7 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
             return True  # nobody was reached: how the network answered is the dialer's to record
         if conversation.left in ("dismissed", "broken"):
             conversation.state = as_dropped(conversation.state, time.time())
-        await _finish(seat, conversation.state)
+        await _finish(seat, conversation.state, switchboard)
         if (summary := await mind.retell(flow, conversation.state)) is not None:  # nobody waits for it any more
             history.retold(summary)
             await history.flush()
@@ -212,17 +220,19 @@ def _begin(seat: Seat, before: Snapshot | None) -> Snapshot:
         return before
     history.begun(flow.body)
     law = rule(_e164(call.caller, flow), _e164(call.callee, flow), call.lead)
-    facts = {"caller": call.caller, "callee": call.callee, LAW: law}
+    there = ",".join(seat.settings.destinations)
+    facts = {"caller": call.caller, "callee": call.callee, DESTINATIONS: there, LAW: law}
     state = begin(flow, call_id=call.id, direction=call.direction, at=call.created_at, facts=facts, lead=call.lead)
     return Snapshot(call, state)
 
 
-async def _finish(seat: Seat, state: State) -> None:
+async def _finish(seat: Seat, state: State, switchboard: Switchboard) -> None:
     """Keep the result, then hang up: the row comes first, the room is the telephone."""
     result = result_of(seat.flow, state)
     seat.history.finished(result.record, result.disposition, result.score, time.time())
     await seat.history.flush()
     await seat.parts.line.close()
+    await switchboard.close()
     await hang_up(seat.ctx.api, seat.ctx.room)
 
 
@@ -241,8 +251,22 @@ def _e164(number: str, flow: Flow) -> str:
     return classify(number, flow.locale.region).e164 if number else ""
 
 
-async def _put_through(to: str) -> None:
-    raise TransferRefused("no transfer destination is configured" if not to else "transfers are not enabled here")
+def _switchboard(seat: Seat) -> Switchboard:
+    call, parts, telephone = seat.history.call, seat.parts, SipSettings()
+    desk = Desk(
+        call_id=call.id,
+        policy=GateSettings().policy,
+        destinations=seat.settings.destinations,
+        trunk=telephone.trunk,
+        caller_id=telephone.caller_id,
+        ours=call.caller if call.direction is Direction.OUTBOUND else call.callee,
+        human_max_s=round(seat.settings.human_max_s),
+    )
+    aside = Mouth(parts.line.speaker, parts.studio)  # what is said to a person alone is not in the recording
+    switchboard = Switchboard(seat.ctx.api, seat.ctx.room, lambda: parts.line.caller, aside, seat.calls, desk)
+    switchboard.news.tell, switchboard.news.heard = seat.history.transfer, parts.recorder.bot
+    switchboard.news.left = lambda talked_s: parts.inbox.put(Reported(HumanLeft(time.time(), talked_s)))
+    return switchboard
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ FRAME_S: Final = 0.04  #: of the caller's sound
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
+_KEYS: Final = "0123456789*#ABCD"  #: in the order of their event codes (RFC 4733)
+_KEY_PAUSE_S: Final = 0.5
 _HUMAN_KINDS: Final = {
     rtc.ParticipantKind.PARTICIPANT_KIND_SIP,
     rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD,
@@ -158,6 +160,15 @@ class Line:
     async def stage(self, stage: str) -> None:
         """Tell the room where the bot stands: "ready" lets the dialer send its INVITE. Never personal data."""
         await self._room.local_participant.set_attributes({"leadline.stage": stage})
+
+    async def press(self, digits: str) -> None:
+        """Press keys towards the caller's side; "w" waits half a second, what is no key is left out."""
+        for digit in digits:
+            if digit in "wW":
+                await asyncio.sleep(_KEY_PAUSE_S)
+            elif digit.upper() in _KEYS:
+                code = _KEYS.index(digit.upper())
+                await self._room.local_participant.publish_dtmf(code=code, digit=digit.upper())
 
     # -- room events
 

@@ -102,6 +102,11 @@ class Mouth:
         self._last_sentence = False
         self.speaking = False
 
+    async def prepare(self, text: str) -> None:
+        """Render what will be said soon."""
+        for sentence in sentences(text):
+            await self._studio.clip(sentence)
+
     async def say(self, text: str) -> Spoken:
         """Speak until the end, `stop()`, or the end of the sentence in which `finish_sentence()` was called."""
         self._tape = tape = _Tape()

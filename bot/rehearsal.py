@@ -12,13 +12,40 @@ import numpy as np
 from bot.speech.audio import Pcm, Samples
 from bot.speech.moonshine import Transcript
 from bot.speech.voice import RATE
+from bot.switchboard import Mode, TransferRefused
 from flows.flow import Flow
-from flows.model import Meaning
+from flows.model import Meaning, Transfer
 from flows.state import State
 from flows.suggestion import unsure
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Exchange:
+    """`hands.PutsThrough` without people: nobody takes a call, unless `answers` says how."""
+
+    def __init__(self, answers: Mode | None = None) -> None:
+        self.answers = answers
+        self.decides = asyncio.Event()  #: set: whoever is rung has decided
+        self.decides.set()
+        self.taken_back = 0
+        self.pressed = ""  #: keys sent to the caller's side
+
+    async def press(self, digits: str) -> None:
+        """Note the keys."""
+        self.pressed += digits
+
+    async def connect(self, transfer: Transfer) -> Mode:
+        """As `answers` says, once `decides` is set."""
+        await self.decides.wait()
+        if self.answers is None:
+            raise TransferRefused("unanswered")
+        return self.answers
+
+    async def take_back(self) -> None:
+        """Count it."""
+        self.taken_back += 1
 
 
 class MemorySpeaker:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Modality: TypeAlias = Literal["stt", "tts", "llm", "vad", "turn_detector"]
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_DESTINATION = re.compile(r"\+[1-9]\d{6,14}|sips?:[^@\s<>,]+@[^@\s<>,]+")
 
 
 class LiveKitSettings(BaseSettings):
@@ -49,6 +54,10 @@ class BotSettings(BaseSettings):
     )
     idle_processes: int = Field(default=2, ge=0, le=64, description="warm job processes kept ready")
     call_max_s: float = Field(default=600.0, gt=0, description="longest conversation, seconds")
+    human_max_s: float = Field(default=3600.0, gt=0, description="longest talk with a person who took the call over")
+    destinations: Annotated[dict[str, str], NoDecode] = Field(
+        default_factory=dict, description="who takes transfers, by name: sales=+12025550177,support=+12025550178"
+    )
     caller_wait_s: float = Field(
         default=90.0, gt=0, description="how long the bot waits in a room for the caller's leg"
     )
@@ -56,6 +65,18 @@ class BotSettings(BaseSettings):
     health_port: int = Field(default=0, ge=0, le=65535, description="0 = any free port")
     memory_limit_mb: int = 1500
     prompt_cache: Path = Path("~/.cache/leadline/prompts")
+
+    @field_validator("destinations", mode="before")
+    @classmethod
+    def _read_destinations(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=")[::2] for part in value.split(",") if part.strip()]
+        found = {name.strip(): to.strip() for name, to in pairs}
+        for name, to in found.items():
+            if not _NAME.fullmatch(name) or not _DESTINATION.fullmatch(to):
+                raise ValueError(f"{name}={to} is no destination; write them like sales=+12025550177")
+        return found
 
     def providers(self) -> dict[Modality, str]:
         """What is chosen for each modality."""

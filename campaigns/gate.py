@@ -12,6 +12,7 @@ from typing import TypeAlias
 from livekit import api
 
 import sip.dial
+import sip.transfer
 from campaigns.diary import Diary
 from campaigns.guard import GatePolicy, Refused, check, check_caller_id, check_sip_address
 from campaigns.numbers import classify
@@ -32,10 +33,14 @@ __all__ = [
     "Placed",
     "Purpose",
     "Refused",
+    "Seat",
     "dial",
+    "drop",
     "hang_up",
     "is_up",
     "permit",
+    "refer",
+    "ring",
     "would_permit",
 ]
 
@@ -96,6 +101,16 @@ class DialRequest:
     lead: Mapping[str, str] = field(default_factory=dict)
     ringing_s: int = 30
     max_call_s: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a second leg goes: the room of a call, and who the leg is in it (of a REFER: whose leg is sent away)."""
+
+    room: str
+    identity: str
+    ringing_s: int = 25
+    digits: str = ""  #: pressed when it is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +235,61 @@ async def would_permit(request: DialRequest, policy: GatePolicy, calls: Calls, n
     """What the gate would say to a call, without reserving or dialling anything."""
     leg = Leg(request.call_id, request.number, request.route, request.caller_id, max_call_s=request.max_call_s)
     return await permit(leg, policy, calls, now, reserve=False)
+
+
+async def ring(
+    lk: api.LiveKitAPI, leg: Leg, seat: Seat, policy: GatePolicy, calls: Calls, now: float
+) -> Outcome | Refused:
+    """Ring a person into the room of a call and wait for the answer. `Calls.settle` is to be told when they leave.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the store cannot be read; then nothing is dialled.
+    """
+    allowed = await permit(leg, policy, calls, now)
+    if isinstance(allowed, Refused):
+        log.warning("refused to ring a person into the call: %s: %s", allowed.rule, allowed.why)
+        return allowed
+    whom = sip.transfer.Ring(
+        room=seat.room,
+        identity=seat.identity,
+        to=allowed.to,
+        caller_id=allowed.caller_id,
+        route=leg.route,
+        ringing_s=seat.ringing_s,
+        max_call_s=leg.max_call_s,
+        digits=seat.digits,
+    )
+    answered = False
+    try:
+        outcome = await sip.transfer.ring(lk, whom)
+        answered = outcome.name is Ending.ANSWERED
+        return outcome
+    finally:
+        if not answered:
+            await calls.settle(leg.call_id, leg.name, 0)
+
+
+async def refer(
+    lk: api.LiveKitAPI, leg: Leg, seat: Seat, policy: GatePolicy, calls: Calls, now: float
+) -> Outcome | Refused:
+    """Ask the caller's side to call `leg.to` instead of us, and wait for its last word.
+
+    Raises:
+        sqlalchemy.exc.SQLAlchemyError: the store cannot be read; then nothing is asked.
+    """
+    allowed = await permit(leg, policy, calls, now)
+    if isinstance(allowed, Refused):
+        log.warning("refused to transfer: %s: %s", allowed.rule, allowed.why)
+        return allowed
+    outcome = await sip.transfer.refer(lk, sip.transfer.Refer(seat.room, seat.identity, allowed.to, seat.ringing_s))
+    if outcome.name is not Ending.ANSWERED:
+        await calls.settle(leg.call_id, leg.name, 0)
+    return outcome
+
+
+async def drop(lk: api.LiveKitAPI, seat: Seat) -> None:
+    """Hang one leg up, and leave the room to the others."""
+    await sip.transfer.drop(lk, seat.room, seat.identity)
 
 
 async def hang_up(lk: api.LiveKitAPI, call_id: str) -> None:

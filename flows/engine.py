@@ -286,8 +286,8 @@ def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | Tra
         case Found(result=result):
             turn.know(result)
             _prefill(turn)
-        case TransferDone():
-            handover.transfer_done(turn)
+        case TransferDone(mode=mode):
+            handover.transfer_done(turn, mode)
         case TransferFailed(reason=reason):
             handover.transfer_failed(turn, reason)
         case Interrupted():

@@ -38,13 +38,13 @@ def put_through(turn: Turn, words: str = "") -> bool:
         return True
     turn.say(words or line(turn.flow, "transferring"), "closing", None, BargeIn.NONE)
     turn.refocus(Focus("transfer"))
-    warm = plan.mode == "warm"
-    told, keys = (briefing(turn.flow, turn.state), line(turn.flow, "briefing_keys")) if warm else ("", "")
-    turn.act(lambda id_: Transfer(id_, plan.to, plan.mode, told, keys, plan.ring_s, plan.accept_s, plan.digits))
+    told, keys = briefing(turn.flow, turn.state), line(turn.flow, "briefing_keys")
+    gone = line(turn.flow, "caller_gone")
+    turn.act(lambda id_: Transfer(id_, plan.to, plan.mode, told, keys, gone, plan.ring_s, plan.accept_s, plan.digits))
     return True
 
 
-def transfer_done(turn: Turn) -> None:
+def transfer_done(turn: Turn, mode: str) -> None:
     """A person has the caller: a cold transfer is over for us, after a warm one we stay and keep silent."""
     _note(turn, "accepted")
     notes = replace(turn.state.notes, transferred=True)
@@ -53,7 +53,7 @@ def transfer_done(turn: Turn) -> None:
         disposition = "transferred"
     turn.state = replace(turn.state, notes=notes, disposition=disposition)
     plan = turn.flow.closing.transfer
-    if plan is not None and plan.mode == "warm":
+    if (mode or (plan is not None and plan.mode)) == "warm":
         turn.refocus(Focus("human"))
     else:
         _end(turn)

@@ -221,10 +221,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class TransferDone:
-    """The other party has the caller."""
+    """The other party has the caller. `mode` is how it was done: where a trunk refuses REFER, cold becomes warm."""
 
     at: float
     effect_id: str
+    mode: Literal["cold", "warm", ""] = ""  #: "": as it was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +329,7 @@ class Transfer:
     mode: Literal["cold", "warm"] = "cold"
     briefing: str = ""  #: said to the person alone, before the caller is heard
     briefing_keys: str = ""  #: which keys take the call; said again when none comes
+    gone: str = ""  #: said to the person when the caller has hung up meanwhile
     ring_s: int = 25
     accept_s: int = 20
     digits: str = ""  #: keys sent when it is answered

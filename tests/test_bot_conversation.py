@@ -5,34 +5,38 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import pytest
 
 from bot.body import Body
 from bot.conversation import Conversation
 from bot.doubt import FIRST_LOOK_S
 from bot.ear import Ear, Turn
 from bot.guesses import Recognition
-from bot.hands import Hands, TransferRefused
+from bot.hands import Hands
 from bot.history import History
-from bot.inbox import Gone, Inbox, Key, Onset, Up
+from bot.inbox import Gone, Inbox, Key, Onset, Reported, Up
 from bot.keys import Keys
 from bot.mind import Mind, NoMind
 from bot.mouth import Mouth
-from bot.rehearsal import MemorySpeaker, OnTheSpot, ScriptedRecogniser, ScriptedVoice
+from bot.rehearsal import Exchange, MemorySpeaker, OnTheSpot, ScriptedRecogniser, ScriptedVoice
 from bot.speech.vad import VoiceActivity, builtin
 from bot.studio import PromptCache, Studio
+from bot.switchboard import Mode
 from flows.engine import begin, record
-from flows.flow import Flow
-from flows.model import Direction
+from flows.flow import Flow, TransferPlan
+from flows.model import Direction, HumanLeft, Operator
 from store.calls import NewCall
 from store.events import MemoryEvents
 from store.flowfiles import load_flow
 from store.memory_calls import MemoryCalls
 from store.writer import Writer
 
-AT = 1_795_000_000.0
+AT = 1_795_021_600.0  # a Wednesday noon in New York
 CALLER = "+12025550142"
+FACTS = {"caller": CALLER, "destinations": "sales"}
 
 
 class FrozenClock:
@@ -89,7 +93,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | None = None) -> AsyncIterator[Scene]:
+async def scene(
+    tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | None = None, exchange: Exchange | None = None
+) -> AsyncIterator[Scene]:
     flow = load_flow(flow_name)
     calls, clock = MemoryCalls(), FrozenClock()
     events = MemoryEvents(lambda: AT)
@@ -101,8 +107,10 @@ async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | No
         mouth = Mouth(speaker, Studio(ScriptedVoice(), PromptCache(None), OnTheSpot()), clock)
         recognition = Recognition(ScriptedRecogniser([""]), OnTheSpot(), lambda _e, _t, _f=None: 0.2)
         ear = Ear(inbox, recognition, VoiceActivity(builtin()))
-        body = Body(inbox, ear, mouth, Keys(), Hands(refuse), history, clock, mind or NoMind())
-        state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts={"caller": CALLER}, lead={})
+        exchange = exchange or Exchange()
+        hands = Hands(exchange, exchange.press)
+        body = Body(inbox, ear, mouth, Keys(), hands, history, clock, mind or NoMind())
+        state = begin(flow, call_id="c1", direction=Direction.INBOUND, at=AT, facts=FACTS, lead={})
         conversation = Conversation(flow, state, body, call_max_s=600)
         running = asyncio.create_task(conversation.run())
         found = Scene(inbox, speaker, mouth, calls, events, history, conversation, flow, running, clock)
@@ -113,10 +121,6 @@ async def scene(tmp_path: Path, flow_name: str = "b2b-software", mind: Mind | No
         finally:
             inbox.put(Gone(AT, "test over"))
             await asyncio.wait_for(running, 5)
-
-
-async def refuse(_to: str) -> None:
-    raise TransferRefused("nobody")
 
 
 async def test_the_greeting_is_spoken_when_the_call_is_up(tmp_path: Path) -> None:
@@ -311,3 +315,80 @@ async def test_a_call_ends_at_its_time_limit(tmp_path: Path) -> None:
         await call.hear_out()
         await asyncio.wait_for(call.running, 5)
         assert call.conversation.state.ended
+
+
+# -- a person takes the call
+
+
+async def asks_for_a_person(call: Scene) -> None:
+    await call.hear_out()
+    await call.says("Can I talk to a person?")
+    await call.hear_out()
+
+
+async def test_nobody_takes_the_call_and_a_callback_is_offered(tmp_path: Path) -> None:
+    async with scene(tmp_path, exchange=Exchange(None)) as call:
+        await asks_for_a_person(call)
+        last = (await call.words())[-1][1]
+        assert last == "I'm sorry, nobody is free right now. When should we call you back?"
+
+
+async def test_the_bot_keeps_silent_while_a_person_has_the_call_and_then_ends_it(tmp_path: Path) -> None:
+    exchange = Exchange("warm")
+    async with scene(tmp_path, exchange=exchange) as call:
+        await asks_for_a_person(call)
+        assert call.conversation.state.focus.stage == "human"
+        spoken = len([line for line in await call.words() if line[0] == "bot"])
+        await call.says("So what does it cost?")
+        await call.pass_time(1200)  # more than the bot's own limit
+        await call.hear_out()
+        assert len([line for line in await call.words() if line[0] == "bot"]) == spoken
+        assert not call.running.done()
+        call.inbox.put(Reported(HumanLeft(call.clock.at, 1200)))
+        await asyncio.wait_for(call.running, 5)
+        assert call.conversation.state.disposition == "transferred"
+
+
+async def test_a_talk_with_a_person_has_a_limit_of_its_own(tmp_path: Path) -> None:
+    async with scene(tmp_path, exchange=Exchange("warm")) as call:
+        await asks_for_a_person(call)
+        await call.pass_time(3700)
+        await call.hear_out()
+        await asyncio.wait_for(call.running, 5)
+
+
+async def test_an_opt_out_on_hold_brings_the_bot_back(tmp_path: Path) -> None:
+    exchange = Exchange("warm")
+    exchange.decides.clear()
+    async with scene(tmp_path, exchange=exchange) as call:
+        await asks_for_a_person(call)
+        before = exchange.taken_back
+        await call.says("Take me off your list.")
+        await call.hear_out()
+        assert exchange.taken_back == before + 1
+        assert call.conversation.state.disposition == "opted_out"
+        assert (await call.words())[-1][1].startswith("Understood.")
+
+
+@pytest.mark.parametrize(("mode", "disposition"), [("cold", "transferred"), (None, "human_requested")])
+async def test_the_caller_goes_while_somebody_is_called(tmp_path: Path, mode: Mode | None, disposition: str) -> None:
+    exchange = Exchange(mode)
+    exchange.decides.clear()
+    async with scene(tmp_path, exchange=exchange) as call:
+        cold = replace(call.flow, closing=replace(call.flow.closing, transfer=TransferPlan("sales", "cold")))
+        call.conversation._flow = cold
+        await asks_for_a_person(call)
+        call.inbox.put(Gone(AT, "gone"))
+        await call.turns()
+        exchange.decides.set()  # the trunk's last word comes after the hang-up
+        await asyncio.wait_for(call.running, 5)
+        assert call.conversation.state.disposition == disposition
+
+
+async def test_an_operator_presses_keys(tmp_path: Path) -> None:
+    exchange = Exchange()
+    async with scene(tmp_path, exchange=exchange) as call:
+        await call.hear_out()
+        call.inbox.put(Reported(Operator(AT, "press", "12#")))
+        await call.turns()
+        assert exchange.pressed == "12#"

@@ -28,6 +28,7 @@ BAD = {
     "the engine reads YAML": ("pydantic-in-schema", "flows/engine.py", "import yaml"),
     "the console dials past the gate": ("one-gate", "console/bad.py", "import sip.dial"),
     "the bot dials past the gate": ("one-gate", "bot/bad.py", "import sip.dial"),
+    "the bot transfers past the gate": ("one-gate", "bot/bad.py", "import sip.transfer"),
     "sip loads the voice": ("speech-without-agents", "sip/bad.py", "import bot.settings"),
 }
 

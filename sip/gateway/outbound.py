@@ -120,21 +120,24 @@ class Outbound:
             self.leg.tasks.spawn(room.status("ringing"))
             await first_of(*over, timeout=max(0.0, deadline - loop.time()))
         if call.active and not room.presence.closed.is_set():
-            self.gateway.tasks.spawn(self._talk())
+            await self._open(call, room)
             return
         error, reason = self._failure(call, room)
         self.gateway.tasks.spawn(self.leg.close(reason, str(error)))
         raise error
 
-    async def _talk(self) -> None:
-        call, room, request = self.leg.call, self.leg.room, self.request
-        assert call and room
+    async def _open(self, call: Call[Bridge], room: RoomSide) -> None:
+        """Early keys, then sound both ways, before the API hears of the answer: who hears whom is changed after it."""
+        if self.request.dtmf:
+            await room.status("automation")
+            await call.media.send_dtmf(self.request.dtmf)
+        room.bridge_audio()
+        room.listen()
+        self.gateway.tasks.spawn(self._talk(room))
+
+    async def _talk(self, room: RoomSide) -> None:
+        request = self.request
         try:
-            room.bridge_audio()
-            room.listen()
-            if request.dtmf:
-                await room.status("automation")
-                await call.media.send_dtmf(request.dtmf)
             self.leg.tasks.spawn(room.status("active"))
             self.leg.info.started_at_ns = time.time_ns()
             self.leg.report(SIPCallStatus.SCS_ACTIVE)

@@ -1,0 +1,159 @@
+"""Who hears whom in a call's room: one matrix, and the two calls of LiveKit's API that make a room follow it.
+
+The bot hears everybody in every scene. Sound crosses between two legs only when a scene says so, and closing comes
+before opening. A leg that is being dialled needs care: a SIP edge subscribes it to every track in the room when it is
+answered, and the caller's leg to its track when it is published. So it may subscribe to nothing while it rings. Its
+wishes are taken back before it may, once they are known to have arrived: they follow the same way as its call status,
+which is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from enum import StrEnum
+from typing import Final
+
+import aiohttp
+from livekit import api, rtc
+
+#: Who is rung into the room, as a participant.
+HUMAN: Final = "human"
+BOT_TRACK: Final = "bot"
+MUSIC_TRACK: Final = "hold"
+_ASK_S: Final = 3.0
+#: How long a SIP edge's own subscriptions may be under way after it made them.
+_SETTLE_S: Final = 0.25
+_ACTIVE_S: Final = 3.0  #: after the answer, until the room knows of it
+_AGAIN_S: Final = (0.0, 0.05, 0.15, 0.3)  #: the caller's edge subscribes at the same moment as we see the new track
+
+
+class Leg(StrEnum):
+    """A listener whose subscriptions are ours to set."""
+
+    CALLER = "caller"
+    HUMAN = "human"
+
+
+class Voice(StrEnum):
+    """Whoever or whatever can be heard."""
+
+    CALLER = "caller"
+    HUMAN = "human"
+    BOT = "bot"
+    MUSIC = "music"
+
+
+class Scene(StrEnum):
+    """What is going on between the legs."""
+
+    ALONE = "alone"  #: caller and bot
+    RINGING = "ringing"  #: a person is being called
+    BRIEFING = "briefing"  #: the bot speaks with the person alone
+    TOGETHER = "together"  #: person and caller talk, the bot keeps silent
+
+
+HEARS: Final[Mapping[Scene, Mapping[Leg, frozenset[Voice]]]] = {
+    Scene.ALONE: {Leg.CALLER: frozenset({Voice.BOT, Voice.MUSIC}), Leg.HUMAN: frozenset()},
+    Scene.RINGING: {Leg.CALLER: frozenset({Voice.BOT, Voice.MUSIC}), Leg.HUMAN: frozenset()},
+    Scene.BRIEFING: {Leg.CALLER: frozenset({Voice.MUSIC}), Leg.HUMAN: frozenset({Voice.BOT})},
+    Scene.TOGETHER: {
+        Leg.CALLER: frozenset({Voice.HUMAN, Voice.BOT}),
+        Leg.HUMAN: frozenset({Voice.CALLER, Voice.BOT}),
+    },
+}
+
+
+class LegsError(Exception):
+    """LiveKit did not do as told: who hears whom is not known, so nobody may be let in."""
+
+
+class Legs:
+    """The legs of one room. Every method takes milliseconds and raises LegsError when LiveKit refuses or is away."""
+
+    def __init__(self, lk: api.LiveKitAPI, room: rtc.Room, caller: Callable[[], str | None]) -> None:
+        self._lk = lk
+        self._room = room
+        self.caller = caller  #: identity of the caller's leg
+
+    async def hold_apart(self) -> None:
+        """A person's leg is there and rings: it may hear nobody, and the caller must not hear it."""
+        await _asked(self._may_subscribe(False))
+        for pause in _AGAIN_S:
+            await asyncio.sleep(pause)
+            await self.play(Scene.RINGING)
+
+    async def brief(self) -> None:
+        """The person has answered: they may hear the bot, and the caller hears music."""
+        await self._active()
+        for pause in (0.0, _SETTLE_S):
+            await asyncio.sleep(pause)
+            await self._close(Scene.BRIEFING)
+        await _asked(self._may_subscribe(True))
+        await self.play(Scene.BRIEFING)
+
+    async def play(self, scene: Scene) -> None:
+        """Make the room follow a row of the matrix: first nobody hears whom they must not, then the others are heard."""
+        await self._close(scene)
+        await asyncio.gather(*(self._subscribe(leg, hears, True) for leg, hears in HEARS[scene].items()))
+
+    async def _close(self, scene: Scene) -> None:
+        rows = HEARS[scene].items()
+        await asyncio.gather(*(self._subscribe(leg, frozenset(Voice) - hears, False) for leg, hears in rows))
+
+    async def _subscribe(self, leg: Leg, voices: frozenset[Voice], yes: bool) -> None:
+        identity = self._identity(leg)
+        if identity is None or identity not in self._room.remote_participants:
+            return
+        sids = [sid for voice in voices if voice.value != leg.value for sid in self._tracks(voice)]
+        if sids:
+            request = api.UpdateSubscriptionsRequest(
+                room=self._room.name, identity=identity, track_sids=sids, subscribe=yes
+            )
+            await _asked(self._lk.room.update_subscriptions(request))
+
+    async def _active(self) -> None:
+        """Until the person's leg says that it is answered."""
+        active = asyncio.Event()
+
+        def look(*_: object) -> None:
+            person = self._room.remote_participants.get(HUMAN)
+            if person is not None and person.attributes.get("sip.callStatus") == "active":
+                active.set()
+
+        self._room.on("participant_attributes_changed", look)
+        try:
+            look()
+            async with asyncio.timeout(_ACTIVE_S):
+                await active.wait()
+        except TimeoutError:
+            raise LegsError("the person's leg never became active") from None
+        finally:
+            self._room.off("participant_attributes_changed", look)
+
+    async def _may_subscribe(self, yes: bool) -> None:
+        permission = api.ParticipantPermission(
+            can_subscribe=yes, can_publish=True, can_publish_data=True, can_update_metadata=True
+        )
+        request = api.UpdateParticipantRequest(room=self._room.name, identity=HUMAN, permission=permission)
+        await self._lk.room.update_participant(request)
+
+    def _identity(self, leg: Leg) -> str | None:
+        return HUMAN if leg is Leg.HUMAN else self.caller()
+
+    def _tracks(self, voice: Voice) -> list[str]:
+        if voice in (Voice.BOT, Voice.MUSIC):
+            name = BOT_TRACK if voice is Voice.BOT else MUSIC_TRACK
+            ours = self._room.local_participant.track_publications.values()
+            return [publication.sid for publication in ours if publication.name == name]
+        identity = HUMAN if voice is Voice.HUMAN else self.caller()
+        participant = self._room.remote_participants.get(identity or "")
+        return [] if participant is None else list(participant.track_publications)
+
+
+async def _asked(request: Awaitable[object]) -> None:
+    try:
+        async with asyncio.timeout(_ASK_S):
+            await request
+    except (api.ServerError, aiohttp.ClientError, TimeoutError) as failed:
+        raise LegsError(f"LiveKit did not change who hears whom: {failed or 'no answer in time'}") from failed
