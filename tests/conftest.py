@@ -46,6 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         + ", ".join(_EXTERNAL.values()),
     )
 
+    parser.addoption("--whole", action="store_true", help="also whole flows in a real browser, minutes each")
+
 
 @pytest.fixture(scope="session")
 def sip_edge(pytestconfig: pytest.Config) -> str:

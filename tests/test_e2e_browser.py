@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.visitor import Visitor, chromium, site
 from cli.stack.stack import Stack
-from tests.browser_world import Visitor, chromium, site, skip_unless_possible, write_flow
+from tests.browser_world import skip_unless_possible, write_flow
 from tests.e2e_support import Files, write_files
 from tests.test_e2e_faults import in_the_call
 
@@ -46,7 +47,7 @@ async def test_by_voice_the_page_shows_what_was_heard_known_and_decided(stage: S
         assert await visitor.faults() == []
         await visitor.shot("start")
         await visitor.start("short", caller="+12025550142")
-        await visitor.asked("ready")
+        await visitor.asked("ready", turns=2)
         await visitor.says("Yes, I am.")
         assert await visitor.finished() == "Qualified · 1 point"
         page = visitor.page
@@ -76,6 +77,7 @@ async def test_by_keys_on_a_telephone_in_the_dark_with_a_reload_in_mid_call(stag
         await visitor.shot("mid-call-on-a-telephone")
         await visitor.presses("9000#")
         assert (await visitor.finished()).startswith("Qualified")
+        await in_step(visitor)
         assert await visitor.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert await visitor.faults() == []
         await visitor.shot("finished-on-a-telephone")
@@ -108,7 +110,7 @@ async def test_without_microphone_it_says_so_and_the_keypad_finishes_the_call(st
         visitor = await Visitor.at(browser, stage.url, stage.mic)
         await visitor.start("short", mute=False)
         await visitor.shows("The microphone was refused.")
-        await visitor.asked("ready")
+        await visitor.asked("ready", turns=2)
         await visitor.shot("microphone-refused")
         await visitor.presses("1")
         assert await visitor.finished() == "Qualified · 1 point"
@@ -123,3 +125,16 @@ async def test_a_bot_that_is_killed_is_told_plainly_or_replaced(stage: Stage) ->
         ending = visitor.page.get_by_text("The call broke off").or_(visitor.page.get_by_text("the line dropped"))
         await ending.first.wait_for()
         await visitor.shot("bot-killed")
+
+
+async def in_step(visitor: Visitor) -> None:
+    """The recording plays, and the transcript shows where it is."""
+    page = visitor.page
+    player = page.get_by_label("Recording of the call")
+    await player.wait_for()
+    turn = page.locator("li.turn.bot").last
+    await turn.get_by_role("button").click()
+    await page.locator("li.turn.bot[aria-current=true]").wait_for()
+    assert await turn.get_attribute("aria-current") == "true"
+    assert await player.evaluate("audio => audio.duration") > 3
+    await player.evaluate("audio => audio.pause()")

@@ -14,7 +14,9 @@ from cli.stack.livekit_server import provide_livekit_server
 from cli.stack.progress import Progress
 from cli.stack.redis_server import find_redis, redis_argv
 from cli.stack.rundir import RunDir, write_private
+from console.settings import ConsoleSettings
 
+NUMBER = "+12025550100"  #: the first of sip-trunk.json
 Check = Callable[[], Awaitable[bool]]
 
 
@@ -79,7 +81,9 @@ async def console_part(config: StackConfig, at: Endpoints, progress: Progress) -
     del progress
     ready = partial(health.says, RunDir(config.directory).log("console"), health.CONSOLE_READY)
     argv = [sys.executable, "-m", "console"]
-    return PartSpec("console", argv, ready, f"http://127.0.0.1:{at.console_port}/", start_s_max=30.0)
+    # Whoever talks in a browser has called the shipped trunk's first number, as a telephone would.
+    env = {"LEADLINE_CONSOLE_NUMBER": ConsoleSettings().number or NUMBER}
+    return PartSpec("console", argv, ready, f"http://127.0.0.1:{at.console_port}/", start_s_max=30.0, env=env)
 
 
 def _port(url: str) -> int:

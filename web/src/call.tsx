@@ -78,7 +78,7 @@ function Result({ view, detail }: { view: View; detail: Detail }) {
   const failed = view.call.disposition === "failed";
   return (
     <section className="panel result" aria-labelledby="result">
-      <h2 id="result">{plain(view.call.disposition ?? "over")}{view.call.score !== null && ` · ${view.call.score} ${view.call.score === 1 ? "point" : "points"}`}</h2>
+      <h2 id="result">{plain(view.call.disposition ?? "over")}{view.call.score !== null && !failed && ` · ${view.call.score} ${view.call.score === 1 ? "point" : "points"}`}</h2>
       {failed && <Notice what={`The call broke off${record.outcome ? `: ${record.outcome}` : ""}.`} fix="`leadline logs worker` tells why. What was answered until then is kept." />}
       {view.summary && <p>{view.summary}</p>}
       <dl>

@@ -6,7 +6,12 @@ export function Notice({ what, fix, kind = "problem", children }: {
 }) {
   return (
     <div className={`notice ${kind}`} role={kind === "problem" ? "alert" : "status"}>
-      <strong>{what}</strong> {fix && <span>{fix}</span>} {children}
+      <strong>{coded(what)}</strong> {fix && <span>{typeof fix === "string" ? coded(fix) : fix}</span>} {children}
     </div>
   );
+}
+
+/** What stands between backticks is shown as code. */
+function coded(text: string): ReactNode {
+  return text.split("`").map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part));
 }

@@ -93,11 +93,14 @@ function Controls({ over, keypad, heard }: { over: boolean; keypad: string; hear
         <Level />
         <HangUp />
       </div>
-      <div className="row">
-        <Devices kind="audioinput" label="Microphone" />
-        <Devices kind="audiooutput" label="Loudspeaker" />
-      </div>
       <Keypad press={press} disabled={!connected} wanted={keypad} />
+      <details>
+        <summary>Devices</summary>
+        <div className="row">
+          <Devices kind="audioinput" label="Microphone" />
+          <Devices kind="audiooutput" label="Loudspeaker" />
+        </div>
+      </details>
     </>
   );
 }
@@ -170,7 +173,7 @@ function Level() {
 function Devices({ kind, label }: { kind: MediaDeviceKind; label: string }) {
   const { devices, activeDeviceId, setActiveMediaDevice } = useMediaDeviceSelect({ kind });
   const known = devices.filter((device) => device.deviceId !== "");
-  if (known.length < 2) return null;
+  if (known.length < 2) return <p className="hint">{label}: the only one.</p>;
   return (
     <label>{label}
       <select value={activeDeviceId} onChange={(event) => void setActiveMediaDevice(event.target.value)}>
