@@ -141,11 +141,12 @@ class Visitor:
         )
 
     async def says(self, words: str) -> None:
-        """Speak, and wait until the bot has heard it."""
+        """Speak to the end, and wait until the bot has heard something of it."""
         sound = await asyncio.to_thread(_speech, words)
         await asyncio.to_thread(write_wav, self.mic, sound)
         heard = await self.page.locator("li.turn.caller").count()
         await self.page.get_by_role("button", name="Unmute").click()
+        await asyncio.sleep(_LEAD_S + len(sound) / PHONE_RATE)
         await self.page.locator("li.turn.caller").nth(heard).wait_for()
         await self.page.get_by_role("button", name="Mute", exact=True).click()
 

@@ -9,7 +9,7 @@ import { Answers, NowAsking, ScoreCard } from "./panels";
 import { Player } from "./player";
 import { CallRoom, type Left } from "./room";
 import { Transcript } from "./transcript";
-import type { View } from "./view";
+import { replies, type View } from "./view";
 import { Responses } from "./waterfall";
 
 const LEFT: Partial<Record<Left, [string, string]>> = {
@@ -74,7 +74,7 @@ function Title({ view, live, mine }: { view: View; live: boolean; mine: boolean 
 
 function Result({ view, detail }: { view: View; detail: Detail }) {
   const record = detail.record as { next_action?: string; outcome?: string };
-  const times = view.turns.flatMap((turn) => (turn.response_ms === null ? [] : [turn.response_ms]));
+  const times = replies(view.turns).filter(({ keys }) => !keys).map(({ turn }) => turn.response_ms!);
   const failed = view.call.disposition === "failed";
   return (
     <section className="panel result" aria-labelledby="result">
@@ -84,7 +84,7 @@ function Result({ view, detail }: { view: View; detail: Detail }) {
       <dl>
         {record.next_action && <><dt>Next</dt><dd>{record.next_action}</dd></>}
         {!failed && record.outcome && <><dt>Outcome</dt><dd>{record.outcome}</dd></>}
-        {times.length > 0 && <><dt>Replies</dt><dd>{times.length}, median {median(times)} ms, longest {Math.max(...times)} ms</dd></>}
+        {times.length > 0 && <><dt>Replies</dt><dd>{times.length} to speech, median {median(times)} ms, longest {Math.max(...times)} ms</dd></>}
       </dl>
       {Object.keys(detail.record).length > 0 && (
         <details><summary>Record</summary><pre tabIndex={0}>{JSON.stringify(detail.record, null, 2)}</pre></details>

@@ -132,7 +132,7 @@ function Trouble({ state, failure, over, again }: {
       )}
       {failure && <Refusal failure={failure} again={again} />}
       {late && !over && !met.current && (
-        <Notice what="No bot has come." fix="Is a worker running, and has it room? `leadline status` tells, `leadline up` starts one; it will take this call." />
+        <Notice what="No bot has come." fix="Is a worker running, and has it room? `leadline status` tells, `leadline up` starts one; then hang up and start again." />
       )}
       {late && !over && met.current && (
         <Notice what="The bot's process has gone." fix="If it does not come back in a few seconds, hang up and start again; `leadline logs worker` tells why." />

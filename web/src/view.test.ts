@@ -1,7 +1,7 @@
 // The view is a pure function of rows and events: tables of both.
 import { describe, expect, it } from "vitest";
 import type { Detail, Field, LiveEvent } from "./api";
-import { apply, begin, heardHere, refresh, segments, type View } from "./view";
+import { apply, begin, heardHere, refresh, replies, segments, type View } from "./view";
 
 const DETAIL: Detail = {
   call: {
@@ -84,6 +84,15 @@ describe("the end", () => {
   it("ignores events it does not know", () => {
     expect(after(event("mind", { verdict: "used", ms: 300 }))).toEqual(after());
   });
+});
+
+it("tells replies to keys from those to speech", () => {
+  const view = after(
+    event("pressed", { n: 0, at: 1, "pii.digits": "1" }), event("said", { n: 1, at: 2, response_ms: 3, timing: "{}", "pii.text": "a" }),
+    event("heard", { n: 2, at: 3, "pii.text": "b" }), event("said", { n: 3, at: 4, response_ms: 400, timing: "{}", "pii.text": "c" }),
+    event("said", { n: 4, at: 5, response_ms: null, timing: "{}", "pii.text": "d" }),
+  );
+  expect(replies(view.turns).map(({ turn, keys }) => [turn.n, keys])).toEqual([[1, true], [3, false]]);
 });
 
 it("cuts a waterfall into segments and leaves out what was not measured", () => {

@@ -151,6 +151,17 @@ function number(value: Field | undefined): number {
   return typeof value === "number" ? value : 0;
 }
 
+export interface Reply { turn: Turn; keys: boolean }
+
+/** The bot's replies whose time was measured; `keys`: to an entry on the keypad, where nothing had to be recognised. */
+export function replies(turns: Turn[]): Reply[] {
+  return turns.flatMap((turn, i) => {
+    if (turn.response_ms === null) return [];
+    const before = turns.slice(0, i).findLast((one) => one.who === "caller");
+    return [{ turn, keys: before?.mode === "keypad" }];
+  });
+}
+
 /** The steps of a reply, in order, with what the time before each was spent on. */
 const STEPS: Record<string, string> = {
   decoding: "silence before decoding",
