@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from bot.board import Board
@@ -17,6 +17,7 @@ from flows.readback import show_value
 from flows.state import State
 from store.calls import Calls, NewCall, Part, Turn, suppression_key
 from store.events import Events
+from store.happenings import Happening
 from store.writer import Writer
 from store.writes import Write, write
 
@@ -197,6 +198,11 @@ class History:
         """A part of the recording has begun, or has ended."""
         self._writer.put(write(Calls.put_recording, self.call.id, part))
         self._events.publish(self.call.id, "recording", on=not part.ended, part=part.number, ended=part.ended)
+
+    def witnessed(self, happenings: Iterable[Happening]) -> None:
+        """What happened on the line, for the day when somebody asks why."""
+        for happening in happenings:
+            self._writer.put(write(Calls.note, self.call.id, happening))
 
     async def flush(self) -> None:
         """Wait until every row is in the database or in the journal on disk."""

@@ -50,6 +50,7 @@ from bot.stores import Stores, open_stores
 from bot.studio import Studio, sentences
 from bot.succession import Inheritance, claim, flow_of, inherit, leaving_when_superseded, myself, usable
 from bot.switchboard import Desk, Switchboard
+from bot.witness import Witness
 from campaigns.numbers import classify
 from campaigns.recording_law import rule
 from campaigns.settings import GateSettings
@@ -80,6 +81,7 @@ class Parts:
 
     inbox: Inbox
     line: Line
+    witness: Witness
     ear: Ear
     mouth: Mouth
     studio: Studio
@@ -140,8 +142,11 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
                     sip_id = arrived.attributes.get("sip.callID", "") if arrived is not None else ""
                     history = History(call, writer, stores.events, sip_call_id=sip_id, region=flow.locale.region)
                     seat = Seat(ctx, parts, flow, history, holding, settings, stores.calls)
-                    async with recorded(parts.recorder, history):
-                        over = await _converse(seat, usable(before, flow), arrived)
+                    try:
+                        async with recorded(parts.recorder, history):
+                            over = await _converse(seat, usable(before, flow), arrived)
+                    finally:
+                        history.witnessed(parts.witness.happenings(time.time()))
                     if not over:
                         return
         await holding.over()
@@ -284,7 +289,8 @@ def _dismissable(inbox: Inbox) -> Iterator[None]:
 async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]:
     inbox, senses = Inbox(), open_senses(settings)
     with ThreadPoolExecutor(1, "ear", yield_to_audio) as listening, ThreadPoolExecutor(1, "studio") as rendering:
-        line = Line(ctx.room, inbox)
+        witness = Witness(inbox)
+        line = Line(ctx.room, witness)
         foresight = Foresight(patience)
         recognition = Recognition(senses.recogniser, listening, foresight, senses.turn_model)
         ear = Ear(inbox, recognition, senses.activity)
@@ -298,7 +304,7 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         inbox.attach(hear)
         mouth = Mouth(EchoingSpeaker(RecordedSpeaker(line.speaker, recorder), gate), studio)
         try:
-            yield Parts(inbox, line, ear, mouth, studio, foresight, recorder)
+            yield Parts(inbox, line, witness, ear, mouth, studio, foresight, recorder)
         finally:
             await studio.close()
             await line.close()

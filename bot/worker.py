@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from bot.admission import Admission, Cost, processor_seconds
 from bot.providers import ProviderUnusable, check
+from bot.reports import keep_reports
 from bot.rooms import Rooms, open_rooms
 from bot.settings import BotSettings, LiveKitSettings
 from bot.speech import weights
@@ -120,6 +121,7 @@ async def _serve(settings: BotSettings, livekit: LiveKitSettings, stores: Stores
         asyncio.create_task(Supervisor(jobs.serving, rooms, stores).run(), name="worker.supervisor"),
         asyncio.create_task(admission.run(processor_seconds), name="worker.admission"),
         asyncio.create_task(keep_replaying(stores.journal_dir, stores.calls), name="worker.journals"),
+        asyncio.create_task(keep_reports(StoreSettings().redis_url, stores.calls), name="worker.reports"),
     ]
     asked = asyncio.create_task(stopping.asked.wait(), name="worker.stop")
     await asyncio.wait({serving, asked, *helpers}, return_when=asyncio.FIRST_COMPLETED)

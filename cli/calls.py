@@ -1,4 +1,4 @@
-"""`leadline calls list|show|transcript`: what was said, answered and decided in past calls."""
+"""`leadline calls list|show|transcript|rca`: what was said, answered and decided in past calls."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from cli.stack.problem import StackError
 from cli.timing import timing_table, waterfalls
 from flows.model import Answer, Direction
 from store.calls import Call, Calls, Part, StoreError, Turn
+from store.happenings import Happening
 
-app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript, play, export.")
+app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript, rca, lost, play, export.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Id = Annotated[str, typer.Argument(help="The call's id, or how it begins.")]
@@ -104,6 +105,59 @@ def transcript(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None
             typer.echo("nothing was said")
         else:
             _out().print(_transcript_table(call, turns))
+
+
+@app.command()
+def lost(
+    limit: Annotated[int, typer.Option("--limit", "-l", min=1, max=10_000, help="How many of the newest.")] = 20,
+    as_json: AsJson = False,
+    name: Stack = None,
+) -> None:
+    """List calls that failed before an agent saw them: no rule, no worker, wrong credentials."""
+    from cli.rca import cause, lost_call
+
+    async def read(store: Calls) -> list[tuple[str, Sequence[Happening]]]:
+        return [(call_id, await store.happenings(call_id)) for call_id, _ in await store.lost(limit)]
+
+    with told_plainly():
+        known = [lost_call(call_id, happened) for call_id, happened in _ask(name, read)]
+        if as_json:
+            _print_json([asdict(one.call.begun) | {"cause": asdict(cause(one))} for one in known])
+        elif not known:
+            typer.echo("no call was lost")
+        else:
+            table = Table("id", "began (UTC)", "from → to", "cause", box=SIMPLE_HEAD)
+            for one in known:
+                begun = one.call.begun
+                ends = f"{begun.caller or 'unknown'} → {begun.callee or 'unknown'}"
+                table.add_row(begun.id, _moment(begun.created_at), escape(ends), escape(cause(one).what))
+            _out().print(table)
+
+
+@app.command()
+def rca(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None:
+    """Say why a call went as it did: SIP, room, agent and flow on one timeline, the cause in words, and its fix."""
+    from cli.rca import Known, cause, lost_call, timeline
+
+    async def read(store: Calls) -> Known:
+        if (found := await store.happenings(call_id)) and not await store.find(call_id):
+            return lost_call(call_id, found)
+        call = await find_call(store, call_id)
+        legs = await store.happenings(call.sip.call_id) if call.sip.call_id else ()
+        return Known(call, (*await store.happenings(call.id), *legs), await store.turns(call.id))
+
+    with told_plainly():
+        known = _ask(name, read)
+        lines, found = timeline(known), cause(known)
+        if as_json:
+            _print_json({"call": known.call.id, "timeline": [asdict(line) for line in lines], "cause": asdict(found)})
+            return
+        console, start = _out(), lines[0].at
+        for line in lines:
+            console.print(f"{_clock(line.at - start):>8}  [dim]{line.source:<5}[/]  {escape(line.what)}")
+        console.print(f"\n[bold]{escape(found.what)}[/]")
+        if found.fix:
+            console.print(f"→ {escape(found.fix)}")
 
 
 @contextmanager

@@ -20,6 +20,8 @@ class Target:
     sip: SipSettings
     database_url: str
     redis_url: str = ""
+    #: `host:port` of the SIP edge where it is known, as of a local stack.
+    sip_edge: str = ""
 
 
 def find_target(stack: str | None = None) -> Target:
@@ -43,4 +45,6 @@ def find_target(stack: str | None = None) -> Target:
     by_hand = rows.model_fields_set if not stack else set()
     url = rows.database_url if "database_url" in by_hand else kept.get("LEADLINE_DATABASE_URL", rows.database_url)
     redis = rows.redis_url if "redis_url" in by_hand else kept.get("LEADLINE_REDIS_URL", rows.redis_url)
-    return Target(sip, url, redis)
+    ours = kept.get("LIVEKIT_URL") == sip.livekit_url
+    edge = f"{kept['LEADLINE_SIP_IP']}:{kept['LEADLINE_SIP_PORT']}" if ours and "LEADLINE_SIP_PORT" in kept else ""
+    return Target(sip, url, redis, edge)

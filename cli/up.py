@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +24,7 @@ from cli.settings import StackSettings
 from cli.stack.problem import StackError
 
 if TYPE_CHECKING:
+    from cli.stack.doctor import Finding
     from cli.stack.rundir import RunDir, RunState
 
 # The stack itself is imported where it is used: `leadline flow …` need not wait for the LiveKit client to load.
@@ -113,27 +114,52 @@ def logs(
 
 def doctor(
     get: Annotated[bool, typer.Option("--get", help="Get what can be got: builds livekit-server.")] = False,
+    sip: Annotated[
+        bool, typer.Option("--sip", help="Look at the telephone instead: LiveKit, clock, SIP edge, agent, every trunk.")
+    ] = False,
+    edge: Annotated[str, typer.Option("--edge", help="With --sip: host:port of the SIP edge.")] = "",
     as_json: AsJson = False,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="With --sip: a local stack's name.")] = None,
 ) -> None:
     """Say what is missing on this machine and how to get it. Exit code 1 if a call could not be made."""
-    from cli.stack import doctor as examination
+    from cli.stack.doctor import Verdict, examine
+    from sip.settings import SipSettingsError
+
+    findings: list[Finding] = []
+
+    def told(finding: Finding) -> None:
+        findings.append(finding)
+        if not as_json:
+            sign = {"ok": "[green]✓[/]", "optional": "[yellow]-[/]", "missing": "[red]✗[/]"}[finding.verdict]
+            Console().print(f"{sign} {finding.what:<15} {escape(finding.found)}", highlight=False, soft_wrap=True)
+            if finding.fix:
+                Console().print(f"  {'':<15} → {escape(finding.fix)}", highlight=False, soft_wrap=True)
 
     with told_plainly():
-        settings = _settings()
-        if get:
-            asyncio.run(_get(settings))
-        findings = []
-        for finding in examination.examine(settings):
-            findings.append(finding)
-            if not as_json:
-                sign = {"ok": "[green]✓[/]", "optional": "[yellow]-[/]", "missing": "[red]✗[/]"}[finding.verdict]
-                Console().print(f"{sign} {finding.what:<15} {escape(finding.found)}", highlight=False, soft_wrap=True)
-                if finding.fix:
-                    Console().print(f"  {'':<15} → {escape(finding.fix)}", highlight=False, soft_wrap=True)
+        if sip:
+            try:
+                asyncio.run(_examine_sip(name, edge, told))
+            except SipSettingsError as wrong:
+                raise StackError(*str(wrong).split(": ", 1)) from None
+        else:
+            settings = _settings()
+            if get:
+                asyncio.run(_get(settings))
+            for finding in examine(settings):
+                told(finding)
         if as_json:
             typer.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
-        if any(finding.verdict == examination.Verdict.MISSING for finding in findings):
+        if any(finding.verdict == Verdict.MISSING for finding in findings):
             raise typer.Exit(1)
+
+
+async def _examine_sip(name: str | None, edge: str, told: Callable[[Finding], None]) -> None:
+    from cli.stack.sip_doctor import examine_sip
+    from cli.target import find_target
+
+    target = find_target(name)
+    async for finding in examine_sip(target, edge or target.sip_edge):
+        told(finding)
 
 
 async def _up(name: str, without: list[str], settings: StackSettings, *, web: bool) -> None:

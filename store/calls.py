@@ -193,6 +193,10 @@ class Calls(Protocol):
         """Keep something that happened to a call; needs no call row."""
         ...
 
+    async def lost(self, limit: int = 20) -> tuple[tuple[str, Happening], ...]:
+        """Calls that failed at the SIP edge and have no row, newest first: the edge's id and what it said last."""
+        ...
+
     async def happenings(self, call_id: str) -> tuple[Happening, ...]:
         """What happened to a call, in order."""
         ...

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+#: What the SIP edge says of a call that never came to be.
+FAILED = "call fails"
+
 Source: TypeAlias = Literal["gate", "sip", "room", "agent", "flow"]
 Fact: TypeAlias = str | int | float | bool | None
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from flows.model import Answer
 from store.calls import UNREACHED, Call, NewCall, Part, SipLeg, Turn, UnknownCall, suppression_key
 from store.charges import CALL, Charge
-from store.happenings import Happening
+from store.happenings import FAILED, Happening
 
 
 class MemoryCalls:
@@ -127,6 +127,11 @@ class MemoryCalls:
         key = (happening.at, happening.source, happening.name)
         if all((other.at, other.source, other.name) != key for other in kept):
             kept.append(happening)
+
+    async def lost(self, limit: int = 20) -> tuple[tuple[str, Happening], ...]:
+        known = {call.sip.call_id for call in self._calls.values()}
+        found = [(id_, one) for id_, kept in self._happened.items() for one in kept if one.name == FAILED]
+        return tuple(sorted((pair for pair in found if pair[0] not in known), key=lambda pair: -pair[1].at)[:limit])
 
     async def happenings(self, call_id: str) -> tuple[Happening, ...]:
         return tuple(sorted(self._happened.get(call_id, []), key=lambda happening: happening.at))

@@ -14,7 +14,7 @@ from flows.model import Answer, Direction, Mode, Value
 from store import tables
 from store.calls import UNREACHED, Call, NewCall, Part, SipLeg, Turn, UnknownCall, suppression_key
 from store.charges import CALL, Charge
-from store.happenings import Happening
+from store.happenings import FAILED, Happening
 from store.suppression import suppressed
 
 _CHARGES_LOCK = 0x6C65_6164  #: any number that nothing else locks by
@@ -181,10 +181,16 @@ class SqlCalls:
         row |= {"facts": dict(happening.facts)}
         await self._write(self._insert(tables.happenings).values(row).on_conflict_do_nothing())
 
+    async def lost(self, limit: int = 20) -> tuple[tuple[str, Happening], ...]:
+        table = tables.happenings
+        known = sa.exists().where(tables.calls.c.sip_call_id == table.c.call_id)
+        query = sa.select(table).where(table.c.name == FAILED, ~known).order_by(table.c.at.desc()).limit(limit)
+        return tuple((row["call_id"], _happening(row)) for row in await self._rows(query))
+
     async def happenings(self, call_id: str) -> tuple[Happening, ...]:
         table = tables.happenings
         rows = await self._rows(sa.select(table).where(table.c.call_id == call_id).order_by(table.c.at))
-        return tuple(Happening(row["at"], row["source"], row["name"], row["facts"]) for row in rows)
+        return tuple(_happening(row) for row in rows)
 
     def _insert(self, table: sa.Table) -> sqlite.Insert:
         # Both dialects spell ON CONFLICT with the same methods; SQLAlchemy types them apart.
@@ -221,6 +227,10 @@ class SqlCalls:
 
     async def _calls(self, query: sa.Select[Any]) -> tuple[Call, ...]:
         return tuple(_call(row) for row in await self._rows(query))
+
+
+def _happening(row: sa.RowMapping) -> Happening:
+    return Happening(row["at"], row["source"], row["name"], row["facts"])
 
 
 def _spent(since: float) -> sa.Select[Any]:

@@ -295,3 +295,44 @@ def test_things_without_names_are_found_by_id(fake: FakeLiveKit) -> None:
     assert leadline("dispatch", "delete", "SDR_1", "--yes").exit_code == 0
     open_trunk = leadline("trunk", "test", "ST_1")
     assert (open_trunk.exit_code, "anyone on the internet" in open_trunk.output) == (4, True)
+
+
+def test_the_doctor_says_what_keeps_calls_from_coming_and_going(
+    fake: FakeLiveKit, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int, unused_udp_port: int
+) -> None:
+    monkeypatch.setenv("LEADLINE_REDIS_URL", f"redis://127.0.0.1:{unused_tcp_port}/0")
+    fake.inbound["ST_1"] = SIPInboundTrunkInfo(sip_trunk_id="ST_1", name="in", numbers=["+12025550100"])
+    fake.outbound["ST_2"] = SIPOutboundTrunkInfo(
+        sip_trunk_id="ST_2", name="out", address=f"127.0.0.1:{unused_udp_port}", numbers=["+12025550100"]
+    )
+    fake.rules["SDR_1"] = SIPDispatchRuleInfo(sip_dispatch_rule_id="SDR_1", name="old", trunk_ids=["ST_gone"])
+    said = leadline("doctor", "--sip", "--json")
+    findings = {(one["what"], one["found"]): one for one in json.loads(said.output)}
+    assert said.exit_code == 1
+    for what, piece, verdict in (
+        ("clock", "", "ok"),
+        ("livekit", "1 inbound, 1 outbound trunks, 1 rules", "ok"),
+        ("sip edges", "Redis cannot be asked", "missing"),
+        ("agent", "took a trial job", "ok"),
+        ("trunk in", "no rule takes calls to +12025550100", "missing"),
+        ("trunk in", "anyone on the internet", "optional"),
+        ("trunk out", "refused", "missing"),
+        ("rule old", "trunks are gone", "optional"),
+    ):
+        (found,) = [one for (name, text), one in findings.items() if name == what and piece in text]
+        assert found["verdict"] == verdict, found
+    assert fake.rooms == {}
+    assert "livekit-server up with Redis" in _away(fake)
+
+
+def _away(fake: FakeLiveKit) -> str:
+    fake.away = Refusal("internal", "sip not connected (redis required)")
+    shown = leadline("doctor", "--sip")
+    assert shown.exit_code == 1
+    return shown.output
+
+
+def test_the_doctor_warns_of_a_private_edge_among_public_trunks(fake: FakeLiveKit) -> None:
+    fake.inbound["ST_1"] = SIPInboundTrunkInfo(sip_trunk_id="ST_1", name="in", allowed_addresses=["54.172.60.0/30"])
+    shown = leadline("doctor", "--sip", "--edge", "127.0.0.1:9")
+    assert "nat_1_to_1_ip" in shown.output

@@ -15,8 +15,7 @@ from livekit import api
 from rich.console import Console
 
 from cli.call import Shown, Wish, place_call
-from cli.stack.config import ROOT
-from cli.stack.stack import Stack
+from cli.stack.config import ROOT, Endpoints
 from cli.target import Target
 from sip.phone import Phone, PhoneCall, answer, busy, no_answer, silent
 from sip.phone.phone import Behaviour
@@ -55,7 +54,7 @@ class Ended:
     text: str
 
 
-async def start_call(site: Stack, number: str, port: int, flow: Path, *more: str) -> asyncio.subprocess.Process:
+async def start_call(site: Endpoints, number: str, port: int, flow: Path, *more: str) -> asyncio.subprocess.Process:
     """Start the command against a test phone on this machine."""
     command = [sys.executable, "-m", "cli.main", "call", number, "--flow", str(flow), "--ring", "15", *more]
     return await asyncio.create_subprocess_exec(
@@ -67,7 +66,7 @@ async def start_call(site: Stack, number: str, port: int, flow: Path, *more: str
     )
 
 
-async def leadline_call(site: Stack, number: str, port: int, flow: Path, *more: str) -> Ended:
+async def leadline_call(site: Endpoints, number: str, port: int, flow: Path, *more: str) -> Ended:
     """Run it to its end."""
     process = await start_call(site, number, port, flow, *more)
     try:
@@ -81,37 +80,37 @@ async def leadline_call(site: Stack, number: str, port: int, flow: Path, *more: 
     return Ended(process.returncode, output.decode())
 
 
-async def test_who_answers_is_greeted_at_once_by_an_agent_that_waited(stack: Stack, files: Files) -> None:
+async def test_who_answers_is_greeted_at_once_by_an_agent_that_waited(endpoints: Endpoints, files: Files) -> None:
     number, there = "+12025550170", list[bool]()
 
     async def take(call: PhoneCall) -> None:
-        there.append(await _agent_is_ready(stack))
+        there.append(await _agent_is_ready(endpoints))
         await call.answer(ack_timeout=5)
         await bot_turn(call)
         await call.media.send_dtmf("1")
 
     async with Phone(user=number, on_call=take) as phone:
-        ended = await leadline_call(stack, number, phone.port, files.flows["short"])
+        ended = await leadline_call(endpoints, number, phone.port, files.flows["short"])
         assert phone.errors == []
         (call,) = phone.calls
         assert (call.from_user, call.to_user, call.ended_by) == (OURS, number, "remote")
     assert there == [True], "the INVITE came before the agent"
     assert ended.code == 0, ended.text
     assert "qualified" in ended.text
-    (row,) = await finished(stack.at, number)
+    (row,) = await finished(endpoints, number)
     assert (row.disposition, row.sip.status, row.begun.direction) == ("qualified", 200, "outbound")
-    assert (await said(stack.at, row, "bot"))[0].startswith("Hello!")
+    assert (await said(endpoints, row, "bot"))[0].startswith("Hello!")
 
 
-async def _agent_is_ready(stack: Stack) -> bool:
+async def _agent_is_ready(endpoints: Endpoints) -> bool:
     """Whether an agent that says it is ready is in the only room."""
-    (room,) = await rooms(stack.at)
-    async with open_livekit(stack.at) as lk:
+    (room,) = await rooms(endpoints)
+    async with open_livekit(endpoints) as lk:
         people = (await lk.room.list_participants(api.ListParticipantsRequest(room=room))).participants
     return any(person.attributes.get("leadline.stage") == "ready" for person in people)
 
 
-async def test_nine_opts_out_of_a_call_of_ours(stack: Stack, files: Files) -> None:
+async def test_nine_opts_out_of_a_call_of_ours(endpoints: Endpoints, files: Files) -> None:
     number = "+12025550171"
 
     async def take(call: PhoneCall) -> None:
@@ -120,13 +119,13 @@ async def test_nine_opts_out_of_a_call_of_ours(stack: Stack, files: Files) -> No
         await call.media.send_dtmf("9")
 
     async with Phone(user=number, on_call=take) as phone:
-        ended = await leadline_call(stack, number, phone.port, files.flows["short"])
+        ended = await leadline_call(endpoints, number, phone.port, files.flows["short"])
         assert ended.code == 0, ended.text
-        assert await suppressed(stack.at, number)
-        again = await leadline_call(stack, number, phone.port, files.flows["short"])
+        assert await suppressed(endpoints, number)
+        again = await leadline_call(endpoints, number, phone.port, files.flows["short"])
         assert (again.code, len(phone.calls)) == (6, 1)
     assert "opted_out" in again.text
-    (row,) = await finished(stack.at, number)
+    (row,) = await finished(endpoints, number)
     assert row.disposition == "opted_out"
 
 
@@ -144,11 +143,11 @@ FAR_ENDS = [
 ]
 
 
-async def test_who_does_not_answer(stack: Stack, files: Files) -> None:
+async def test_who_does_not_answer(endpoints: Endpoints, files: Files) -> None:
     target = Target(
-        SipSettings(livekit_url=stack.at.livekit_url, api_key=stack.at.api_key, api_secret=stack.at.api_secret),
-        stack.at.database_url,
-        stack.at.redis_url,
+        SipSettings(livekit_url=endpoints.livekit_url, api_key=endpoints.api_key, api_secret=endpoints.api_secret),
+        endpoints.database_url,
+        endpoints.redis_url,
     )
 
     async def one(
@@ -160,32 +159,34 @@ async def test_who_does_not_answer(stack: Stack, files: Files) -> None:
             ended = await place_call(target, wish, Console(file=told, width=200), Shown())
             assert (ended, words in told.getvalue()) == (code, True), (name, told.getvalue())
             assert (len(phone.calls), phone.errors) == (1, []), name
-        (row,) = await finished(stack.at, number)
+        (row,) = await finished(endpoints, number)
         assert (row.disposition, row.sip.status) == (disposition, status), name
-        assert await suppressed(stack.at, number) == (status == 607), name
+        assert await suppressed(endpoints, number) == (status == 607), name
 
     async with asyncio.TaskGroup() as group:
         for far_end in FAR_ENDS:
             group.create_task(one(*far_end))
-    assert await rooms(stack.at) == []
+    assert await rooms(endpoints) == []
 
 
-async def test_interrupting_stops_the_ringing_phone(stack: Stack, files: Files) -> None:
+async def test_interrupting_stops_the_ringing_phone(endpoints: Endpoints, files: Files) -> None:
     number = "+12025550181"
     async with Phone(user=number, on_call=no_answer()) as phone:
-        process = await start_call(stack, number, phone.port, files.flows["short"])
+        process = await start_call(endpoints, number, phone.port, files.flows["short"])
         await eventually(lambda: bool(phone.calls), 30)
         process.send_signal(signal.SIGINT)
         output, _ = await asyncio.wait_for(process.communicate(), 30)
         assert (process.returncode, "the call is ended" in output.decode()) == (130, True), output
         await phone.calls[0].wait_ended(10)
         assert phone.errors == []
-    (row,) = await finished(stack.at, number)
+    (row,) = await finished(endpoints, number)
     assert (row.disposition, row.record) == ("not_placed", {"outcome": "cancelled"})
-    assert await rooms(stack.at) == []
+    assert await rooms(endpoints) == []
 
 
-async def test_a_person_who_hangs_up_early_and_a_voicemail_leave_their_records(stack: Stack, files: Files) -> None:
+async def test_a_person_who_hangs_up_early_and_a_voicemail_leave_their_records(
+    endpoints: Endpoints, files: Files
+) -> None:
     async def short_of_patience(call: PhoneCall) -> None:
         await call.media.wait_speech(call.t["answer"])
         await call.hangup()
@@ -198,15 +199,15 @@ async def test_a_person_who_hangs_up_early_and_a_voicemail_leave_their_records(s
 
     for number, then in (("+12025550182", short_of_patience), ("+12025550183", talked_at)):
         async with Phone(user=number, on_call=answer(0.1, then)) as phone:
-            ended = await leadline_call(stack, number, phone.port, files.flows["short"])
+            ended = await leadline_call(endpoints, number, phone.port, files.flows["short"])
             assert phone.errors == []
         assert ended.code == 0, ended.text
-        (row,) = await finished(stack.at, number)
+        (row,) = await finished(endpoints, number)
         assert (row.sip.status, row.answered_at is not None) == (200, True)
         assert row.disposition not in (None, "qualified", "no_contact", "not_placed"), row.disposition
 
 
-async def test_watching_prints_the_words_of_both_sides(stack: Stack, files: Files) -> None:
+async def test_watching_prints_the_words_of_both_sides(endpoints: Endpoints, files: Files) -> None:
     number = "+12025550184"
 
     async def take(call: PhoneCall) -> None:
@@ -214,7 +215,7 @@ async def test_watching_prints_the_words_of_both_sides(stack: Stack, files: File
         await call.media.send_dtmf("1")
 
     async with Phone(user=number, on_call=answer(0.1, take)) as phone:
-        ended = await leadline_call(stack, number, phone.port, files.flows["short"], "--watch")
+        ended = await leadline_call(endpoints, number, phone.port, files.flows["short"], "--watch")
     assert ended.code == 0, ended.text
     for line in ("waiting for the agent…", "dialling…", "answered (200 OK)", "bot    Hello!", "presses 1"):
         assert line in ended.text, ended.text
@@ -223,10 +224,10 @@ async def test_watching_prints_the_words_of_both_sides(stack: Stack, files: File
     )
 
 
-async def test_a_number_of_a_kind_that_is_never_called(stack: Stack, files: Files) -> None:
+async def test_a_number_of_a_kind_that_is_never_called(endpoints: Endpoints, files: Files) -> None:
     premium = "+19005550176"
     async with Phone(user=premium) as phone:
-        ended = await leadline_call(stack, premium, phone.port, files.flows["short"])
+        ended = await leadline_call(endpoints, premium, phone.port, files.flows["short"])
         assert phone.calls == []
     assert (ended.code, "number_kind" in ended.text) == (6, True), ended.text
-    assert await rows(stack.at, premium) == []
+    assert await rows(endpoints, premium) == []

@@ -18,7 +18,7 @@ from flows.model import Answer, Direction, Mode
 from store.calls import Calls, NewCall, Part, SipLeg, StoreError, Turn, UnknownCall, suppression_key
 from store.charges import Charge
 from store.database import DatabaseUnusable, migrate, open_calls, open_engine
-from store.happenings import Happening
+from store.happenings import FAILED, Happening
 from store.tables import metadata
 from tests.databases import Databases
 
@@ -131,6 +131,20 @@ async def test_what_happened_is_kept_once_and_in_order(calls: Calls) -> None:
     await calls.note("c2", rang)
     assert await calls.happenings("c1") == (ready, rang)
     assert await calls.happenings("nobody") == ()
+
+
+async def test_calls_that_no_agent_took_are_found(calls: Calls) -> None:
+    await calls.begin(new_call())
+    await calls.answered("c1", 101.0, "SCL_1")
+    lost = Happening(103.0, "sip", FAILED, {"error": "no trunk or rule matches"})
+    for call_id, happening in (
+        ("SCL_1", Happening(102.0, "sip", FAILED)),
+        ("SCL_2", Happening(100.0, "sip", "call begins")),
+        ("SCL_2", lost),
+        ("SCL_3", Happening(104.0, "sip", "call is over")),
+    ):
+        await calls.note(call_id, happening)
+    assert await calls.lost() == (("SCL_2", lost),)
 
 
 async def test_opt_out_holds_for_the_number_however_it_is_written(calls: Calls) -> None:
