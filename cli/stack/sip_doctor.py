@@ -52,7 +52,7 @@ async def examine_sip(target: Target, edge: str) -> AsyncIterator[Finding]:
             yield _reached("sip edge", await options(edge))
             yield _address(edge, there)
         yield await _agent(lk)
-        for finding in (*_inbound(there), *_rules(there)):
+        for finding in (*_inbound(there), *_rules(there), *_called_back(there)):
             yield finding
         answers = await asyncio.gather(*(options(t.address, transport_of(t.transport)) for t in there.outbound))
         for trunk, answer in zip(there.outbound, answers, strict=True):
@@ -145,6 +145,16 @@ def _rules(there: Plan) -> Iterator[Finding]:
             )
         for objection in guards.of_rule(rule):
             yield _objected(what, objection)
+
+
+def _called_back(there: Plan) -> Iterator[Finding]:
+    """Who calls a number that we show has to reach us: US law wants opt-outs taken there (47 CFR 64.1601(e))."""
+    for trunk in there.outbound:
+        shown = [number for number in trunk.numbers if number != "*"]
+        deaf = [number for number in shown if match(there, Incoming(number, "")).rule is None]
+        if deaf:
+            found = f"calls back to {', '.join(deaf)} reach nobody"
+            yield Finding(f"trunk {trunk.name}", Verdict.OPTIONAL, found, "give the number an inbound trunk and a rule")
 
 
 def _objected(what: str, objection: Objection) -> Finding:
