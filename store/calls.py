@@ -194,7 +194,7 @@ class Calls(Protocol):
         ...
 
     async def lost(self, limit: int = 20) -> tuple[tuple[str, Happening], ...]:
-        """Calls that failed at the SIP edge and have no row, newest first: the edge's id and what it said last."""
+        """Inbound calls that failed at the SIP edge and have no row, newest first: the edge's id and what it said last."""
         ...
 
     async def happenings(self, call_id: str) -> tuple[Happening, ...]:

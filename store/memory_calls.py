@@ -130,7 +130,8 @@ class MemoryCalls:
 
     async def lost(self, limit: int = 20) -> tuple[tuple[str, Happening], ...]:
         known = {call.sip.call_id for call in self._calls.values()}
-        found = [(id_, one) for id_, kept in self._happened.items() for one in kept if one.name == FAILED]
+        failed = [(id_, one) for id_, kept in self._happened.items() for one in kept if one.name == FAILED]
+        found = [(id_, one) for id_, one in failed if one.facts.get("direction") == "inbound"]
         return tuple(sorted((pair for pair in found if pair[0] not in known), key=lambda pair: -pair[1].at)[:limit])
 
     async def happenings(self, call_id: str) -> tuple[Happening, ...]:

@@ -184,7 +184,8 @@ class SqlCalls:
     async def lost(self, limit: int = 20) -> tuple[tuple[str, Happening], ...]:
         table = tables.happenings
         known = sa.exists().where(tables.calls.c.sip_call_id == table.c.call_id)
-        query = sa.select(table).where(table.c.name == FAILED, ~known).order_by(table.c.at.desc()).limit(limit)
+        inbound = table.c.facts["direction"].as_string() == "inbound"
+        query = sa.select(table).where(table.c.name == FAILED, inbound, ~known).order_by(table.c.at.desc()).limit(limit)
         return tuple((row["call_id"], _happening(row)) for row in await self._rows(query))
 
     async def happenings(self, call_id: str) -> tuple[Happening, ...]:

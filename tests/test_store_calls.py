@@ -136,9 +136,11 @@ async def test_what_happened_is_kept_once_and_in_order(calls: Calls) -> None:
 async def test_calls_that_no_agent_took_are_found(calls: Calls) -> None:
     await calls.begin(new_call())
     await calls.answered("c1", 101.0, "SCL_1")
-    lost = Happening(103.0, "sip", FAILED, {"error": "no trunk or rule matches"})
+    inbound = {"direction": "inbound"}
+    lost = Happening(103.0, "sip", FAILED, {**inbound, "error": "no trunk or rule matches"})
     for call_id, happening in (
-        ("SCL_1", Happening(102.0, "sip", FAILED)),
+        ("SCL_1", Happening(102.0, "sip", FAILED, inbound)),
+        ("SCL_4", Happening(102.5, "sip", FAILED, {"direction": "outbound"})),
         ("SCL_2", Happening(100.0, "sip", "call begins")),
         ("SCL_2", lost),
         ("SCL_3", Happening(104.0, "sip", "call is over")),

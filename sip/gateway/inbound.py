@@ -63,6 +63,8 @@ class Inbound:
             to=sip_uri(uri_of(call.invite.get("to"))),
             sip_call_id=call.dialog.call_id,
         )
+        info.from_uri.CopyFrom(self.question.from_)
+        info.to_uri.CopyFrom(self.question.to)
 
     async def run(self) -> None:
         """All of it; whatever happens, nothing stays behind."""
