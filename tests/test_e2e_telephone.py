@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from cli.stack.config import ROOT, Endpoints
-from sip.phone import CallFailed, Phone, no_answer
+from sip.phone import CallFailed, Phone, busy
+from store.database import open_calls
 from tests.e2e_support import UNKNOWN, bot_turn, calling, finished
 from tests.waiting import eventually
 
@@ -102,8 +103,8 @@ async def test_a_call_that_nothing_takes_is_not_forgotten(endpoints: Endpoints) 
             await phone.call(UNKNOWN, (endpoints.sip_ip, endpoints.sip_port), wait=1.5)
 
     async def there() -> bool:
-        lost = (await leadline(endpoints, "calls", "lost", "--json")).json()
-        return any((one["caller"], one["callee"]) == ("+12025550192", UNKNOWN) for one in lost)
+        async with open_calls(endpoints.database_url, migrated=True) as calls:
+            return any(one.facts.get("pii.from") == "+12025550192" for _, one in await calls.lost())
 
     await eventually(there, 40)
     lost = (await leadline(endpoints, "calls", "lost", "--json")).json()
@@ -113,14 +114,14 @@ async def test_a_call_that_nothing_takes_is_not_forgotten(endpoints: Endpoints) 
     assert "leadline dispatch test" in why.text, why.text
 
 
-async def test_why_nobody_answered_is_told(endpoints: Endpoints) -> None:
+async def test_why_somebody_did_not_answer_is_told(endpoints: Endpoints) -> None:
     number = "+12025550193"
-    async with Phone(user=number, on_call=no_answer()) as phone:
+    async with Phone(user=number, on_call=busy(486, after=0.5)) as phone:
         words = ("--trunk", f"127.0.0.1:{phone.port}", "--from", "+12025550100", "--ring", "15", "--json")
         ended = await leadline(endpoints, "call", number, *words)
-    assert ended.code == 5, ended.text
+    assert ended.code == 3, ended.text
     told = await leadline(endpoints, "calls", "rca", ended.json()["id"], "--json")
-    assert told.json()["cause"]["what"].startswith("nobody picked up")
+    assert told.json()["cause"]["what"].startswith("whoever was called was in another call")
     steps = [(line["source"], line["what"].split()[0]) for line in told.json()["timeline"]]
-    for step in (("gate", "permitted"), ("agent", "ready"), ("sip", "invite"), ("sip", "ringing"), ("sip", "failed")):
+    for step in (("gate", "permitted"), ("agent", "ready"), ("sip", "invite"), ("sip", "failed")):
         assert step in steps, steps
