@@ -56,9 +56,13 @@ class Witness:
     def on_key(self, key: str, at: float) -> None:
         self._sink.on_key(key, at)
 
-    def on_gone(self, at: float, reason: str) -> None:
+    def on_gone(self, at: float, reason: str, *, ours: bool = False) -> None:
         self._note(at, "room", "leg gone", reason=_named(reason))
-        self._sink.on_gone(at, reason)
+        self._sink.on_gone(at, reason, ours=ours)
+
+    def on_cut(self, at: float) -> None:
+        self._note(at, "room", "bot cut off")
+        self._sink.on_cut(at)
 
     def on_away(self, at: float) -> None:
         self._sink.on_away(at)

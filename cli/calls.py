@@ -130,7 +130,7 @@ def lost(
             for one in known:
                 begun = one.call.begun
                 ends = f"{begun.caller or 'unknown'} → {begun.callee or 'unknown'}"
-                table.add_row(begun.id, _moment(begun.created_at), escape(ends), escape(cause(one).what))
+                table.add_row(begun.id, moment(begun.created_at), escape(ends), escape(cause(one).what))
             _out().print(table)
 
 

@@ -35,8 +35,11 @@ class Sink:
     def on_back(self, at: float) -> None:
         self.told.append("back")
 
-    def on_gone(self, at: float, reason: str) -> None:
+    def on_gone(self, at: float, reason: str, *, ours: bool = False) -> None:
         self.told.append(f"gone {reason}")
+
+    def on_cut(self, at: float) -> None:
+        self.told.append("cut")
 
 
 def test_a_call_as_its_witness_saw_it() -> None:
@@ -49,11 +52,13 @@ def test_a_call_as_its_witness_saw_it() -> None:
     witness.on_key("5", 4.0)
     witness.on_away(5.0)
     witness.on_back(6.0)
+    witness.on_cut(6.5)
     witness.on_gone(7.0, "1")
-    assert sink.told == ["arrived", "answered", "audio", "audio", "key 5", "away", "back", "gone 1"]
+    assert sink.told == ["arrived", "answered", "audio", "audio", "key 5", "away", "back", "cut", "gone 1"]
     assert witness.happenings(8.0) == (
         Happening(1.0, "room", "leg arrived", {"sip.trunkID": "ST_1", "sip.callStatus": "ringing"}),
         Happening(2.0, "room", "leg active"),
+        Happening(6.5, "room", "bot cut off"),
         Happening(7.0, "room", "leg gone", {"reason": "client_initiated"}),
         Happening(8.0, "agent", "heard", {"seconds": 0.08, "sound_s": 0.04, "first_sound_at": 3.04}),
     )
