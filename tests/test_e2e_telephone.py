@@ -74,7 +74,7 @@ async def test_from_nothing_to_a_working_number(endpoints: Endpoints, tmp_path: 
         assert (told.json()["rule"], told.json()["takes_jobs"]) == ("new", {"leadline": True})
         async with calling(endpoints, NEW, "+12025550191") as call:
             await bot_turn(call)
-    (row,) = await finished(endpoints, "+12025550191")
+    (row,) = await finished(endpoints, "+12025550191", limit_s=40)
     assert row.begun.flow == "home-services"
     why = await leadline(endpoints, "calls", "rca", row.id)
     for piece in ("leg arrived", "leg active", "bot says", "call is up", "call is over"):
