@@ -25,6 +25,7 @@ EAR_RATE: Final = 16_000
 FRAME_S: Final = 0.04  #: of the caller's sound
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
+_FIND_BACK_S: Final = 2.5  #: how long our own connection to the room may take to come back
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _KEYS: Final = "0123456789*#ABCD"  #: in the order of their event codes (RFC 4733)
 _KEY_PAUSE_S: Final = 0.5
@@ -127,6 +128,7 @@ class Line:
         self._answered = False
         self._listening: asyncio.Task[None] | None = None
         self._returning: asyncio.TimerHandle | None = None
+        self._finding_back: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Publish our track (which makes the SIP edge answer) and take the caller that is there or will come."""
@@ -137,6 +139,8 @@ class Line:
         room.on("track_subscribed", self._subscribed)
         room.on("sip_dtmf_received", self._digit)
         room.on("disconnected", self._disconnected)
+        room.on("reconnecting", self._reconnecting)
+        room.on("reconnected", self._reconnected)
         track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
         await room.local_participant.publish_track(
             track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
@@ -147,6 +151,7 @@ class Line:
     async def close(self) -> None:
         """Stop listening."""
         self._stop_waiting()
+        self._reconnected()
         if self._listening is not None:
             self._listening.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -239,6 +244,17 @@ class Line:
         if waiting is not None:
             waiting.cancel()
         return waiting is not None
+
+    def _reconnecting(self) -> None:
+        """The room's connection is lost. Its own attempts come ever more rarely: a process that joins anew is quicker."""
+        if self._finding_back is None:
+            loop = asyncio.get_running_loop()
+            self._finding_back = loop.call_later(_FIND_BACK_S, lambda: self._sink.on_cut(time.time()))
+
+    def _reconnected(self) -> None:
+        lost, self._finding_back = self._finding_back, None
+        if lost is not None:
+            lost.cancel()
 
     def _disconnected(self, reason: object) -> None:
         log.info("out of the room: %s", reason)

@@ -148,9 +148,9 @@ class Supervisor:
             await self._rooms.close(room)
             await self._close(room, lost)
             return
+        await self._rooms.order(room, ordered_again(order, apologise=deaths == DEATHS_MAX))
         self._deaths[room] = deaths
         log.error("the process of a call died (%d): the call gets another one", deaths)
-        await self._rooms.order(room, ordered_again(order, apologise=deaths == DEATHS_MAX))
 
     async def _hang_up(self, room: str) -> None:
         """A call that is over has no room, unless livekit-server could not be asked to close it."""

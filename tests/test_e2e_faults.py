@@ -17,6 +17,7 @@ import psutil
 import pytest
 from livekit import api
 
+from bench.edge import Edge, worker
 from cli.stack.config import ROOT
 from cli.stack.health import WORKER_READY
 from cli.stack.stack import Stack
@@ -118,9 +119,30 @@ async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
     await eventually(lambda: registrations(frail) == workers + 1, 60)
 
 
+async def test_a_second_signal_ends_the_call_at_once_with_an_apology(frail: Stack) -> None:
+    worker, workers = frail.pid("worker"), registrations(frail)
+    assert worker is not None
+    async with calling(frail.at, SHORT, "+12025550192") as call:
+        await bot_turn(call)
+        os.kill(worker, signal.SIGTERM)
+        told = time.time()
+        await eventually(lambda: "draining" in worker_log(frail)[-4000:])
+        os.kill(worker, signal.SIGTERM)
+        await call.media.wait_speech(told)
+        await call.wait_ended(20)
+        assert call.ended_by == "remote"
+    (row,) = await finished(frail.at, "+12025550192")
+    assert row.disposition == "dropped"
+    await eventually(lambda: registrations(frail) == workers + 1, 60)
+
+
+def worker_log(stack: Stack) -> str:
+    return (stack.at.run_dir / "logs" / "worker.log").read_text()
+
+
 def registrations(stack: Stack) -> int:
     """How often a worker of this stack was accepted by livekit-server."""
-    return (stack.at.run_dir / "logs" / "worker.log").read_text().count(WORKER_READY)
+    return worker_log(stack).count(WORKER_READY)
 
 
 async def test_a_call_whose_process_is_killed_goes_on_with_its_question(frail: Stack) -> None:
@@ -258,6 +280,25 @@ async def test_an_unknown_number_gets_no_final_answer(edge: Stack) -> None:
         assert all(status < 200 for status in answers), answers
         assert not call.ended.is_set()
         await call.hangup()
+
+
+async def test_callers_beyond_capacity_hear_busy_within_two_seconds_and_are_served_later(
+    edge: Stack, tmp_path: Path
+) -> None:
+    where = Edge("edge", edge.at, tmp_path, {})
+    async with worker(where, calls_max=1, idle_processes=1), calling(edge.at, SHORT, "+12025550193") as call:
+        await bot_turn(call)
+        async with Phone(user="+12025550194") as phone:
+            asked = time.time()
+            with pytest.raises(CallFailed) as failed:
+                await phone.call(SHORT, (edge.sip_ip, edge.sip_port), wait=20)
+            assert failed.value.status == 486
+            assert time.time() - asked < RINGING_S  # the trunk's own limit, which ends it otherwise
+        await call.media.send_dtmf("1")
+        await call.wait_ended(20)
+        (row,) = await finished(edge.at, "+12025550193")
+        assert row.disposition == "qualified"
+        await qualify(edge, "+12025550195")
 
 
 BROKEN = "flow: broken\nslots: []\n"
