@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--piper", type=Path, help="endpointing: a voice file; `piper` must be installed")
     parser.add_argument("--verbose", action="store_true", help="endpointing: print every answer")
     parser.add_argument("--kills", type=int, default=20, help="chaos: how often something is killed")
+    parser.add_argument("--seed", type=int, default=8, help="chaos: which moments")
     parser.add_argument("--target", choices=("job", "worker"), default="job", help="chaos: what is killed")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
@@ -82,7 +83,7 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
         case "chaos":
             from bench.chaos import chaos
 
-            return await chaos(given.edge, given.kills, given.target, given.calls or 2)
+            return await chaos(given.edge, given.kills, given.target, given.calls or 2, given.seed)
         case _:
             from bench.slots import slots
 

@@ -62,9 +62,9 @@ def warm(process: JobProcess) -> None:
 
 
 def load(server: AgentServer) -> float:
-    """Share of `calls_max` in use, so that livekit-server spreads calls, and never full: a call whose process died must
-    get in. Admission decides, call by call."""
-    return 0.9 * min(1.0, len(server.active_jobs) / BotSettings().calls_max)
+    """Share of `calls_max` in use, so that livekit-server spreads calls, and always below its `agents.target_load` (0.7),
+    above which nothing is offered: a call whose process died must get in. Admission decides, call by call."""
+    return 0.5 * min(1.0, len(server.active_jobs) / BotSettings().calls_max)
 
 
 def build(
