@@ -155,9 +155,19 @@ def phone(text: str, region: str = "US") -> Hearing:
             number, certainty = _e164(run, region)
             if number:
                 return Hearing(number, certainty, run.span)
+        if area := _area_last(part, found):
+            return area
         if sum(len(run.digits) for run in found) > 2 and part[-1].end == len(before_extension.rstrip(_MARKS)):
             return NOTHING  # the end of a number was corrected: better to ask than to keep what was taken back
     return NOTHING
+
+
+def _area_last(part: Sequence[Word], found: Sequence[Run]) -> Hearing | None:
+    """Hear "555 0146, area code 213"."""
+    if len(found) != 2 or [len(run.digits) for run in found] != [7, 3] or not any(word.text == "area" for word in part):
+        return None
+    number, certainty = _e164(replace(found[0], digits=found[1].digits + found[0].digits), "US")
+    return Hearing(number, certainty, (found[0].span[0], found[1].span[1])) if number else None
 
 
 def _mended(whole: Sequence[Word], after: Sequence[Run], region: str) -> Hearing | None:
@@ -166,6 +176,12 @@ def _mended(whole: Sequence[Word], after: Sequence[Run], region: str) -> Hearing
         return None
     tail = after[0]
     before = runs([word for word in whole if word.end <= tail.span[0]])
+    for run in _joined(before) or before:  # the end was begun again before it was complete
+        kept = (11 if run.digits.startswith("1") else 10) - len(tail.digits)
+        if kept <= len(run.digits) < kept + len(tail.digits):
+            number, certainty = _e164(replace(run, digits=run.digits[:kept] + tail.digits), region)
+            if number:
+                return Hearing(number, min(certainty, 0.7), (run.span[0], tail.span[1]))
     for run in (*sorted(before, key=lambda run: -len(run.digits)), *_joined(before)):
         if _e164(run, region)[0]:
             number, certainty = _e164(replace(run, digits=run.digits[: -len(tail.digits)] + tail.digits), region)

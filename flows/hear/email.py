@@ -18,7 +18,7 @@ _MARKS = {"dot": ".", "point": ".", "period": ".", "dash": "-", "hyphen": "-", "
 _STOPS = frozenset({
     "is", "it's", "its", "it", "that's", "that", "email", "mail", "e-mail", "address", "to", "at", "@", "me", "sure", "yeah", "yes", "okay",
     "ok", "use", "try", "would", "be", "so", "send", "well", "my", "the", "just", "right", "please", "say", "alright", "on", "think",
-    "mine", "was", "'s", "best", "one", "reach", "ready", "here", "goes", "go",
+    "mine", "was", "'s", "best", "email's", "mail's", "address's", "one", "reach", "ready", "here", "goes", "go",
 })  # fmt: skip
 _SKIP = frozenset(
     {
@@ -125,6 +125,8 @@ def _domain(part: Sequence[Word], at: int) -> tuple[str, int]:
             following = part[here].text if here < len(part) else ""
             if following not in ("dot", ".", "point") or _ends_sentence(part, here):
                 return pieces, end
+    if "." in pieces[1:-1] and here == len(part):  # the last word said is an ending that few use
+        return pieces.rstrip("."), here
     return (pieces, end) if end > at and _VALID.fullmatch("x@" + pieces) else ("", at)
 
 

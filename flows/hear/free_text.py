@@ -25,7 +25,7 @@ def free_text(text: str) -> Hearing:
     if _EMPTY.match(text) or _UNSURE.match(plain(text)):
         return NOTHING
     kept = _INSIDE.sub("", _EDGES.sub("", text)).strip()
-    if not kept:
+    if not kept or _UNSURE.match(plain(kept)):
         return NOTHING
     start = max(0, text.find(kept[:8]))
     return Hearing(kept, 0.9, (start, len(text.rstrip())))

@@ -10,7 +10,7 @@ from flows.hear.spelling import spelled
 from flows.hear.words import BREAKS, Word, Words, plain, span, words
 
 _LEAD_NAME = (
-    "its", "im", "my full name is", "my first name is", "full name is", "the name is", "the name's", "my name is", "my name's", "name is", "name's", "you're speaking to", "you're speaking with",
+    "its", "im", "it's me", "my name would be", "name would be", "my full name is", "my first name is", "full name is", "the name is", "the name's", "my name is", "my name's", "name is", "name's", "you're speaking to", "you're speaking with",
     "you're talking to", "you are speaking with", "you are speaking to", "they call me", "people call me", "call me", "everyone calls me", "just call me", "you can call me", "i am called", "i'm called", "put me down as", "put down", "put it under", "i go by", "it's under", "name of", "the name", "they know me as", "known as", "it should be under",
     "speaking with", "this is", "that would be", "that'll be", "i am", "i'm", "it's", "it is", "that's", "here is", "hi", "hello", "hi there", "hello there", "hey", "yes", "yeah", "yep", "sure", "sure thing", "okay", "ok", "well", "so", "of course", "certainly", "oh", "no problem",
     "good morning", "good afternoon", "it would be", "it'd be", "absolutely", "right", "alright", "no", "just", "speaking", "like", "and", "actually", "sorry", "first name", "last name",
@@ -112,7 +112,7 @@ def name(text: str) -> Hearing:
 #: "my employer is", "the name of our firm is", "business name".
 _COMPANY_NOUN = re.compile(
     r"(?:(?:the|my|our) )?(?:(?:full|official|legal|registered|trading) )?(?:name (?:of|for) (?:the|my|our) )?(?:company|firm|business|employer|shop|store|agency|practice|organi[sz]ation|outfit|startup|office|workplace|place)"
-    r"(?: name)?(?: (?:is|was|would be|will be))?(?: (?:called|named))? (?=\w)|(?:named|called) (?=\w)"
+    r"(?: name)?(?: (?:is|was|would be|will be))?(?: (?:called|named))? (?=\w)|(?:an? )?(?:\w+ ){0,2}(?:company|firm|business|outfit|agency|startup|shop|store|place) (?:called|named) (?=\w)|(?:named|called) (?=\w)"
 )
 _COMPANY_TAIL = re.compile(
     r",? (?:(?:is|that's|would be|it's) (?:our|my|the) (?:company|firm|business|employer|name|organi[sz]ation)(?: name)?|is (?:what we're called|the name(?: of \w+ \w+)?|where i work|who i work for|what it's called)|"
@@ -305,6 +305,8 @@ def _spelled_name(part: Words) -> tuple[str, Words, float] | None:
         letters, end, count = spelled(part, at)
         if count < 3:
             continue
+        if both := _both_spelt(part[:at], letters):
+            return both, part[:end], 0.85
         before = [
             word
             for word in part[:at]
@@ -325,6 +327,15 @@ def _spelled_name(part: Words) -> tuple[str, Words, float] | None:
             pieces += [_cap(word.text) for word in tail[:2]]
         return " ".join(pieces), part[at:end], 0.85
     return None
+
+
+def _both_spelt(said: Sequence[Word], letters: str) -> str:
+    """Return first and last name when one spelling covers both, "Kim Lee, K I M L E E"; "" when it does not."""
+    names = [word.text for word in said if word.text.isalpha()][-2:]
+    if len(names) < 2 or sum(map(len, names)) != len(letters):
+        return ""
+    first, last = letters[: len(names[0])], letters[len(names[0]) :]
+    return f"{_cap(first)} {_cap(last)}" if (first[0], last[0]) == (names[0][0], names[1][0]) else ""
 
 
 def _join(kept: Sequence[Word]) -> str:

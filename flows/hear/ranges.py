@@ -51,7 +51,7 @@ _JOINS = frozenset(
 )
 _ABOVE = tuple(f" {phrase}" for phrase in ("over", "above", "more than", "at least", "north of", "upwards of", "upward of", "no less than", "not less than",
           "no fewer than", "a minimum of", "minimum", "minimum of", "in excess of", "well over", "just over", "greater than", "exceeding"))  # fmt: skip
-_BELOW = tuple(f" {phrase}" for phrase in ("under", "below", "less than", "fewer than", "at most", "up to", "no more than", "not more than", "no higher than",
+_BELOW = tuple(f" {phrase}" for phrase in ("as many as", "as much as", "under", "below", "less than", "fewer than", "at most", "up to", "no more than", "not more than", "no higher than",
           "south of", "a maximum of", "maximum", "maximum of", "max", "not over", "not above", "smaller than"))  # fmt: skip
 #: Close to the number, so the number itself is the answer.
 _NEAR = tuple(f" {phrase}" for phrase in ("just over", "just under", "a little over", "a little under", "a bit over", "a bit under", "a little more than", "a bit more than",

@@ -16,7 +16,7 @@ _NONE = re.compile(
     r"\b(?:(?:no|not any|don't have (?:a|any)|haven't (?:got )?(?:a|any|set a)|without a|there's no|there isn't (?:a|any)|isn't (?:a|any)) (?:real |particular |specific |fixed |firm |set |clear |immediate |concrete |actual )?"
     r"(?:timeline|time ?frame|plans?|date|schedule|deadline|rush|hurry|time ?scale|urgency|intention)s?|never|not (?:any ?time soon|looking|planning|in the market|in a (?:rush|hurry)|soon|in the (?:near|foreseeable) future)|(?:just|only|merely|simply) (?:\w+ )?(?:looking|browsing|researching|exploring|curious|shopping around|window shopping|gathering|comparing|checking|asking|kicking|testing the)|kicking (?:the |some )?t[iy]res|looking around|information gathering|"
     r"(?:some ?day|one day|eventually|whenever)\b|at some point|no plans|not for (?:a (?:long )?while|ages|years)|don't (?:plan|intend)|aren't (?:planning|looking)|not (?:at all|really looking)|in the distant future|still (?:exploring|researching|looking around)|"
-    r"(?:haven't|have not|hasn't|didn't|not) (?:\w+ )?(?:decided|thought|figured|planned|worked|settled|discussed|committed)|not sure(?: yet)?|too early to (?:say|tell)|undecided|hard to say|don't know(?: yet)?|not decided|up in the air|to be (?:decided|determined)|tbd|just (?:doing|starting) (?:some |our |my )?research|open ended|open-ended|no (?:idea|clue)|(?:couldn't|can't|cannot|could not) (?:really )?(?:say|tell)|who knows|dunno|beats me|flexible|whatever works|i'm easy|no time in particular|nothing (?:is )?(?:planned|scheduled|decided|fixed)|in no (?:rush|hurry)|not in any (?:rush|hurry)|when (?:the time is right|i retire|hell freezes)|if ever|ever)"
+    r"(?:haven't|have not|hasn't|didn't|not) (?:\w+ )?(?:decided|thought|figured|planned|worked|settled|discussed|committed)|not sure(?: yet)?|too early to (?:say|tell)|undecided|hard to say|don't know(?: yet)?|not decided|up in the air|to be (?:decided|determined)|tbd|(?:just|only|merely) an? (?:vague )?(?:idea|thought)|early days|idea stage|just (?:doing|starting) (?:some |our |my )?research|open ended|open-ended|no (?:idea|clue)|(?:couldn't|can't|cannot|could not) (?:really )?(?:say|tell)|who knows|dunno|beats me|flexible|whatever works|i'm easy|no time in particular|nothing (?:is )?(?:planned|scheduled|decided|fixed)|in no (?:rush|hurry)|not in any (?:rush|hurry)|when (?:the time is right|i retire|hell freezes)|if ever|ever)"
 )  # fmt: skip
 _ASAP = re.compile(
     r"\b(?:asap|a\.?s\.?a\.?p|as soon as (?:possible|we can|you can|i can|humanly)|right away|straight ?away|immediately|urgent(?:ly)?|right now|(?<!from )now|today|tomorrow|tonight|yesterday|this week|next week|this month|"
@@ -29,6 +29,9 @@ _HALF = re.compile(
 )
 _LATE = re.compile(
     r"\b(?:next year|a year|year or (?:so|two)|years?|long[- ]term|long way off|couple of years|few years|twelve months|18 months|year from now|down the (?:road|line)|way off|a while (?:off|away|yet)|three quarters)\b"
+)
+_NOT_THESE_YEARS = re.compile(
+    r"\bnot (?:for )?(?:this|next|the next|the coming) (?:year\b(?=.*\bnot next year)|few years)|\bnot next year\b"
 )
 _LENGTH = {
     "day": 1 / 30,
@@ -105,6 +108,8 @@ def timeline(text: str, now: float | None, zone: str | None) -> Hearing:
 
 def _band_in(said: str, part: Words, today: date | None, offset: int) -> Hearing | None:
     denied = _NONE.search(said)
+    if later := _NOT_THESE_YEARS.search(said):
+        return Hearing("6m+", 0.8, _moved(later, offset))
     when = _stretch(part) or (_calendar(said, part, today, offset) if today else None)
     if when:
         return Hearing(band(when.months), when.certainty, when.span)
@@ -196,9 +201,9 @@ def _calendar(said: str, part: Words, today: date, offset: int) -> _When | None:
     )
     if named:
         return _When(_ahead(today, MONTHS[named.group(1)], year), _moved(named, offset))
-    season = re.search(rf"\b(next )?({'|'.join(sorted(_SEASONS, key=len, reverse=True))})\b", said)
+    season = re.search(rf"\b(this |next )?({'|'.join(sorted(_SEASONS, key=len, reverse=True))})\b", said)
     if season:
-        name, slack = season.group(2), 0 if season.group(1) else 1
+        name, slack = season.group(2), 1 if season.group(1) == "this " else 0
         return _When(_ahead(today, _SEASONS[name], year, slack=slack), _moved(season, offset), 0.8)
     alone = re.search(r"\b20\d\d\b", said)
     if alone and year is not None:

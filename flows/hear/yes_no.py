@@ -26,7 +26,7 @@ _RULES: tuple[tuple[str, str, float], ...] = (
     (r"\b(?:i|we|you|they|he|she|it|that|this) (?:am|is|are|was|were|do|does|did|have|has|had|can|could|will|would|should|must) (?:\w+ )?not\b(?! (?:mind|be a problem))|"
      r"\bnot (?:by a long|by any|in the least|in any|that i|that we|as such|on your life|happening|going to|gonna|one bit|remotely|entirely|much|personally|yours|the case|my|our|too|"
      r"(?:\w+ ){0,2}(?:correct|right|true|accurate|possible|so))\b|\bcan't say (?:that )?(?:i|we) \w+|\b(?:by no means|under no circumstances|out of the question|count (?:me|us) out|no chance|not a chance|no can do|none whatsoever|"
-     r"untrue|false|that's a no|it's a no|a hard no|i(?:'ll| will) have to (?:say no|decline)|i decline|nothing (?:like that|of the sort|of the kind)|the opposite|the other way (?:a)?round)\b", "no", 0.9),
+     r"untrue|false|nein|nee|nyet|that's a no|it's a no|a hard no|i(?:'ll| will) have to (?:say no|decline)|i decline|nothing (?:like that|of the sort|of the kind)|the opposite|the other way (?:a)?round)\b", "no", 0.9),
     # Doubtful and polite no.
     (r"\b(?:not (?:really|exactly|at all|quite|anymore|any more|at the moment|right now|yet|currently|for me|interested|particularly|that i know|as far as|necessarily|"
      r"especially|even|me|now|today|ever|this time|so much|in the slightest|a chance|likely|correct|right|true|us|here)|i'm not|we're not|we aren't|that's not|it's not|it isn't|that isn't|not me|"

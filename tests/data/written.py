@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from flows.hear import hear
 from flows.model import SlotType
 
-Part = Literal["tune", "held_out", "varied"]
+Part = Literal["tune", "held_out", "varied", "second"]
 DATA = Path(__file__).parent
 ZONE = "America/New_York"
 #: Every date in the sets is said on Monday 23 November 2026, ten in the morning.
