@@ -16,6 +16,7 @@ from cli.stack import livekit_server, redis_server
 from cli.stack.config import check_keys
 from cli.stack.ports import is_free
 from cli.stack.problem import StackError
+from console.settings import PAGE
 
 DISK_FREE_MIN = 2 * 1024**3  # bytes: the Go build takes 1.5 GB of cache once
 PYTHON_MIN = (3, 11)
@@ -50,6 +51,9 @@ def examine(settings: StackSettings) -> Iterator[Finding]:
     yield _disk(settings)
     yield _optional("sipp", shutil.which("sipp"), "interop tests are skipped; Debian: `apt-get install sip-tester`")
     yield _optional("baresip", _module("baresip"), "interop tests are skipped; `uv sync` brings it on Linux x86-64")
+    yield _optional(
+        "page", str(PAGE) if (PAGE / "index.html").is_file() else None, "calls do without; `make web` builds it"
+    )
     yield _weights()
 
 

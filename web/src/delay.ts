@@ -1,5 +1,5 @@
 // Measures, in this browser, how long after the caller's last sound the bot's first sound is heard.
-import { useEffect } from "react";
+import { useEffect, useRef } from "react";
 
 const EVERY_MS = 10;
 const LOUD = 0.008; // root mean square of full scale, about -42 dB
@@ -26,13 +26,14 @@ export class Delay {
 export function useHeardDelay(
   mine: MediaStreamTrack | undefined, theirs: MediaStreamTrack | undefined, heard: (ms: number) => void,
 ): void {
+  const delay = useRef(new Delay()); // outlives a mute: the reply comes after it
   useEffect(() => {
-    if (!mine || !theirs) return;
+    if (!theirs) return;
     const context = new AudioContext();
-    const [ours, bots] = [mine, theirs].map((track) => meter(context, track));
-    const delay = new Delay();
+    const ours = mine ? meter(context, mine) : () => 0;
+    const bots = meter(context, theirs);
     const timer = setInterval(() => {
-      const ms = delay.take(performance.now(), ours!(), bots!());
+      const ms = delay.current.take(performance.now(), ours(), bots());
       if (ms !== null) heard(ms);
     }, EVERY_MS);
     return () => {
