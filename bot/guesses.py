@@ -18,7 +18,7 @@ from flows.patience import words_tell
 log = logging.getLogger("leadline.ear")
 
 SOON_S: Final = 0.07  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
-AFTER_S: Final = 0.12  #: elsewhere, ready when the shortest patience ends
+AFTER_S: Final = 0.09  #: elsewhere, ready when the shortest patience ends
 LATER_S: Final = 0.25  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at

@@ -24,7 +24,7 @@ def _always(seconds: float) -> Wait:
 
 
 DECIDED: Final = _always(0.16)  #: a complete yes or no
-COMPLETE: Final = _always(0.25)  #: words that the grammar of the question takes for an answer
+COMPLETE: Final = _always(0.19)  #: words that the grammar of the question takes for an answer
 THINKING: Final = _always(1.1)  #: "and", "um", "about …": more is coming
 DICTATING: Final = _always(1.2)  #: half a telephone number, half an address
 NOTHING_YET: Final = Wait(0.6, 0.5, 0.9)  #: there was speech, no word of it is known
