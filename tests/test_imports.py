@@ -59,6 +59,15 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_only_what_the_gate_guards_asks_livekit_for_calls() -> None:
+    """The contract protects modules; this sees to it that no other module asks LiveKit's API by itself."""
+    asking = ("create_sip_participant", "transfer_sip_participant", "CreateSIPParticipantRequest")
+    packages = ("bot", "campaigns", "cli", "console", "flows", "sip", "store")
+    files = [file for package in packages for file in (ROOT / package).rglob("*.py")]
+    found = {str(file.relative_to(ROOT)) for file in files if any(word in file.read_text("utf-8") for word in asking)}
+    assert found == {"sip/dial.py", "sip/transfer.py"}
+
+
 def test_every_contract_is_broken_below() -> None:
     assert {contract for contract, _, _ in BAD.values()} == set(NAMES)
 
