@@ -116,7 +116,7 @@ _LOST: Sequence[tuple[str, Cause]] = (
         ),
     ),
     (
-        "flood",
+        "not authorized by trunk",  # livekit-sip's words for the same
         Cause("no rule takes such calls; the caller heard nothing", "`leadline dispatch test --to …` says why", True),
     ),
     ("401", Cause("the caller's credentials are not the trunk's", "compare them, or look for a scanner", False)),

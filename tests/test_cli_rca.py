@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from cli.rca import Known, cause, timeline
+from cli.rca import Known, cause, lost_call, timeline
 from flows.model import Direction
 from store.calls import Call, NewCall, SipLeg, Turn
-from store.happenings import Happening
+from store.happenings import FAILED, Happening
 
 OUT = NewCall("c1", Direction.OUTBOUND, "b2b", "h", "call-c1", "+12025550100", "+12025550134", 100.0)
 SAID = Turn(0, "bot", "Hello!", 105.0, slot="ready")
@@ -80,6 +80,27 @@ def test_calls_that_left_no_word() -> None:
     assert "being dialled" in cause(Known(begun, [Happening(101.0, "sip", "invite")], [])).what
     inbound = Call(replace(OUT, direction=Direction.INBOUND), ended_at=120.0, disposition="abandoned")
     assert "gave up before" in cause(Known(inbound, [], [])).what
+
+
+@pytest.mark.parametrize(
+    ("facts", "what", "fix"),
+    [
+        ({"error": "no trunk or rule matches"}, "caller heard nothing", "dispatch test"),
+        ({"error": "call was not authorized by trunk configuration"}, "caller heard nothing", "dispatch test"),
+        ({"error": "486 Busy Here"}, "no agent took the call", "leadline worker"),
+        ({"error": "Busy", "status": 486}, "no agent took the call", "--live"),
+        ({"error": "401 Unauthorized"}, "credentials", "scanner"),
+        ({"error": "503 Service Unavailable"}, "livekit-server or Redis", "both"),
+        ({"error": "something new"}, "the SIP edge says: something new", "log"),
+    ],
+)
+def test_calls_that_no_agent_saw(facts: dict[str, str | int], what: str, fix: str) -> None:
+    told = {"direction": "inbound", "pii.from": "+12025550134", "pii.to": "+12025550100"}
+    known = lost_call("SCL_1", [Happening(100.0, "sip", "call begins", told), Happening(120.0, "sip", FAILED, facts)])
+    assert (known.call.begun.caller, known.call.begun.callee) == ("+12025550134", "+12025550100")
+    found = cause(known)
+    assert what in found.what
+    assert fix in found.fix
 
 
 def test_the_timeline_is_in_order_and_names_who_did_what() -> None:

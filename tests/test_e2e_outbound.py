@@ -111,9 +111,10 @@ async def _agent_is_ready(endpoints: Endpoints) -> bool:
 
 
 async def test_nine_opts_out_of_a_call_of_ours(endpoints: Endpoints, files: Files) -> None:
-    number = "+12025550171"
+    number, taken = "+12025550171", list[PhoneCall]()
 
     async def take(call: PhoneCall) -> None:
+        taken.append(call)
         await call.answer(ack_timeout=5)
         await bot_turn(call)
         await call.media.send_dtmf("9")
@@ -123,7 +124,7 @@ async def test_nine_opts_out_of_a_call_of_ours(endpoints: Endpoints, files: File
         assert ended.code == 0, ended.text
         assert await suppressed(endpoints, number)
         again = await leadline_call(endpoints, number, phone.port, files.flows["short"])
-        assert (again.code, len(phone.calls)) == (6, 1)
+        assert (again.code, len(taken)) == (6, 1)
     assert "opted_out" in again.text
     (row,) = await finished(endpoints, number)
     assert row.disposition == "opted_out"

@@ -113,6 +113,12 @@ async def test_charges_are_kept_once_and_never_beyond_the_limit(calls: Calls) ->
     assert await calls.spent(100.0) == 31.5
 
 
+async def test_charges_that_come_at_once_stay_within_the_limit_together(calls: Calls) -> None:
+    asked = [calls.reserve(Charge(f"c{n}", "call", 100.0, 0.5, 3600.0), 0.0, 100.0) for n in range(12)]
+    assert sorted(await asyncio.gather(*asked)) == [False] * 9 + [True] * 3
+    assert await calls.spent(0.0) == 90.0
+
+
 async def test_a_call_that_ended_costs_what_it_lasted(calls: Calls) -> None:
     for call_id in ("c1", "c2"):
         await calls.begin(new_call(call_id))
