@@ -33,12 +33,16 @@ class Ears:
     """Answers requests at one moment in one zone; loads the intent model on the first sentence the rules miss."""
 
     def __init__(self, now: float, zone: str, region: str, load: Callable[[], IntentModel | None]) -> None:
-        self._now = now
-        self._zone = zone
-        self._region = region
+        self.now = now
+        self.zone = zone
+        self.region = region
         self._load = load
         self._loaded = False
         self._model: IntentModel | None = None
+
+    def elsewhere(self, now: float, zone: str, region: str) -> Ears:
+        """Return the same ears at another moment or place; the intent model is shared."""
+        return Ears(now, zone, region, self._intent_model)
 
     def reply(self, kind: str, text: str, choices: Mapping[str, Sequence[str]] | None = None) -> Reply:
         """Return value, intent, certainty and span for one sentence. Raises Unreadable for an unknown type."""
@@ -46,16 +50,20 @@ class Ears:
             return self._intent(text)
         if kind not in TYPES:
             raise Unreadable(f"there is no type {kind!r}; use one of {', '.join(TYPES)}")
-        found = hear(SlotType(kind), text, now=self._now, zone=self._zone, choices=choices, region=self._region)
+        found = hear(SlotType(kind), text, now=self.now, zone=self.zone, choices=choices, region=self.region)
         return {"value": found.value, "intent": intent(text).name, "certainty": found.certainty, "span": found.span}
+
+    def _intent_model(self) -> IntentModel | None:
+        if not self._loaded:
+            self._model, self._loaded = self._load(), True
+        return self._model
 
     def _intent(self, text: str) -> Reply:
         found = intent(text)
         if found.name:
             return {"value": None, "intent": found.name, "certainty": found.certainty, "span": found.span}
-        if not self._loaded:
-            self._model, self._loaded = self._load(), True
-        name, certainty = self._model.classify(text) if self._model else (None, 0.0)
+        model = self._intent_model()
+        name, certainty = model.classify(text) if model else (None, 0.0)
         return {"value": None, "intent": name, "certainty": round(certainty, 3) if name else 0.0, "span": None}
 
 
@@ -63,7 +71,13 @@ def hear_command(
     kind: Annotated[str, typer.Option("--type", help=f"One of: {', '.join(TYPES)}.")] = "text",
     text: Annotated[str, typer.Option("--text", help="What the caller said.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    stdin: Annotated[bool, typer.Option("--stdin", help='Answer JSON lines: {"type": …, "text": …}.')] = False,
+    stdin: Annotated[
+        bool,
+        typer.Option(
+            "--stdin",
+            help='Answer JSON lines: {"type": …, "text": …}; "now", "zone", "region" and "choices" may be there too.',
+        ),
+    ] = False,
     now: Annotated[str, typer.Option("--now", help="Unix seconds, or ISO as 2026-11-23T10:00.")] = "",
     zone: Annotated[str, typer.Option("--zone", help="IANA zone, as America/New_York.")] = _DEFAULT_ZONE,
     region: Annotated[str, typer.Option("--region", help="Country of telephone numbers: US or GB.")] = "US",
@@ -132,7 +146,16 @@ def _answer(ears: Ears, line: str) -> Reply:
     named = (
         {str(key): [str(word) for word in words] for key, words in choices.items()} if isinstance(choices, dict) else {}
     )
-    return ears.reply(str(asked.get("type", "text")), asked["text"], named)
+    return _place(ears, asked).reply(str(asked.get("type", "text")), asked["text"], named)
+
+
+def _place(ears: Ears, asked: Mapping[str, object]) -> Ears:
+    """Return ears at the line's own "now", "zone" and "region", where it has any."""
+    if not any(key in asked for key in ("now", "zone", "region")):
+        return ears
+    zone = str(asked.get("zone", ears.zone))
+    now = moment(str(asked.get("now", ears.now)), zone)
+    return ears.elsewhere(now, zone, str(asked.get("region", ears.region)))
 
 
 def _readable(reply: Reply) -> str:

@@ -50,6 +50,19 @@ def test_json_lines_go_on_after_a_bad_line() -> None:
     assert replies[3]["intent"] == "opt_out"
 
 
+def test_a_line_may_bring_its_own_moment_and_place() -> None:
+    lines = [
+        '{"type": "date_time", "text": "tomorrow at three", "now": "2026-11-23T10:00", "zone": "America/New_York"}',
+        '{"type": "date_time", "text": "tomorrow at three", "now": 1795446000, "zone": "Europe/London"}',
+        '{"type": "choice", "text": "the second one", "choices": {"gas": [], "oil": []}}',
+        '{"type": "date_time", "text": "tomorrow", "zone": "Mars/Base"}',
+    ]
+    result = runner.invoke(app, ["--stdin"], input="\n".join(lines))
+    replies = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [reply.get("value") for reply in replies[:3]] == ["2026-11-24T15:00", "2026-11-24T15:00", "oil"]
+    assert "America/New_York" in replies[3]["error"]
+
+
 def test_the_intent_model_is_loaded_once_and_only_when_rules_are_silent() -> None:
     loads: list[int] = []
 

@@ -33,6 +33,8 @@ _CALL_S_MAX: Final = 240.0
 #: Behaviours that a voice cannot have: a mumble without words has no text to be synthesised from.
 _SAID_SILENTLY: Final = frozenset({"", "Mm."})
 _INTO_THE_PROMPT_S: Final = 0.7
+#: Fewer words than any question has.
+_FRAGMENT: Final = 4
 _BY_THE_CLOCK: Final = (SlotType.DATE_TIME, SlotType.TIMELINE)
 
 
@@ -82,9 +84,13 @@ class BehavingCaller(SimulatedCaller):
         self._behave = behave
         self._questions = questions
         self.told = _Told()
+        self._interrupted = False
 
     async def answer(self, call: PhoneCall, heard: str) -> Line | None:
         """Behave once; a prompt that asks nothing is only listened to."""
+        if self._interrupted and len(heard.split()) < _FRAGMENT:
+            return None  # what is left of the prompt that was spoken into
+        self._interrupted = False
         asked = self._questions.question(heard)
         if asked is None and not heard.rstrip().endswith("?"):
             return None
@@ -98,6 +104,7 @@ class BehavingCaller(SimulatedCaller):
         if intent.interrupts and self._caller.first(f"interrupt {slot}"):
             self.lines.append(line)
             line = await self._speak_into(call, line)
+            self._interrupted = True
         return line
 
     async def _do(self, call: PhoneCall, intent: _Intent) -> Line:

@@ -9,6 +9,7 @@ from datetime import date
 from flows.hear.calendar_day import MONTHS, day, month_day
 from flows.hear.date_time import local_time
 from flows.hear.heard import NOTHING, Hearing
+from flows.hear.numbers import number_at
 from flows.hear.ranges import VAGUE, ranges
 from flows.hear.words import Words, plain, readings
 
@@ -47,6 +48,10 @@ _LENGTH = {
     "quarters": 3.0,
     "year": 12.0,
     "years": 12.0,
+    "day's": 1 / 30,
+    "week's": 0.25,
+    "month's": 1.0,
+    "year's": 12.0,
 }
 _QUARTER = re.compile(
     r"\bq ?([1-4])\b|\b(?:cue|queue|q) (one|two|three|four)\b|\b(first|second|third|fourth|last) quarter\b|\bquarter (one|two|three|four|[1-4])\b"
@@ -150,6 +155,14 @@ def _stretch(part: Words) -> _When | None:
     for at, word in enumerate(part[:-3]):
         if word.text in ("month", "year", "week") and [w.text for w in part[at + 1 : at + 4]] == ["and", "a", "half"]:
             return _When(1.5 * _LENGTH[word.text], (word.start, part[at + 3].end), 0.9)
+    for at, word in enumerate(part[:-1]):  # "to months from now", as recognisers write it
+        following = part[at + 1].text
+        if (
+            word.text in ("to", "too")
+            and following in ("months", "weeks", "years")
+            and not (at and number_at(part, at - 1))
+        ):
+            return _When(2 * _LENGTH[following], (word.start, part[at + 1].end), 0.7)
     for said in ranges(part):
         after = [word for word in part if word.start >= said.span[1]]
         if not after:

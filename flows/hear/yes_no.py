@@ -54,9 +54,15 @@ _SOFT = re.compile(
 )
 
 
+#: Said while thinking: it begins a turn and answers nothing.
+_THINKING = re.compile(
+    r"^\W*(?:(?:oh|well|um|uh|hmm|ah)\W+)*(?:good question|let me (?:think|see)|let's see|you know)\b(?=.*\w)"
+)
+
+
 def yes_no(text: str) -> Hearing:
     """Hear "yes" or "no"; nothing for "maybe" and "it depends"."""
-    lowered = plain(text)
+    lowered = _THINKING.sub(lambda found: " " * len(found.group()), plain(text))
     for pattern, value, certainty in _COMPILED:
         found = pattern.search(lowered)
         if not found:
