@@ -29,6 +29,7 @@ from bot.speech import weights
 from bot.stores import Stores, open_stores
 from bot.supervisor import Serving, Supervisor
 from flows.schema import FlowError
+from sip.redaction import log_to_stderr
 from store.calls import StoreError
 from store.database import open_calls
 from store.flowfiles import load_flow
@@ -193,7 +194,7 @@ def dismiss() -> None:
 
 def main() -> None:
     """Run the worker; what a person can mend is said in one line, with exit code 1."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     for noisy in ("alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:

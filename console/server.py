@@ -18,6 +18,7 @@ from console.desk import Desk
 from console.logins import Cookies, Login, LoginsUnusable, read_logins
 from console.rooms import Rooms
 from console.settings import ConsoleSettings, LiveKitSettings
+from sip.redaction import log_to_stderr
 from store.calls import StoreError
 from store.database import open_calls
 from store.redis_events import RedisEvents
@@ -105,7 +106,7 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve; what a person can mend is said in one line, with exit code 1."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_to_stderr()
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         asyncio.run(serve(ConsoleSettings(), LiveKitSettings(), StoreSettings()))

@@ -80,7 +80,11 @@ def open_engine(url: str) -> AsyncEngine:
     """An engine for `url`; a SQLite file and its folder are created."""
     try:
         parsed = sa.make_url(url)
-        engine = create_async_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        engine = create_async_engine(
+            parsed,
+            pool_pre_ping=parsed.get_backend_name() != "sqlite",
+            hide_parameters=True,  # they are what people said: no error message shows them
+        )
     except (ArgumentError, NoSuchModuleError, ImportError) as wrong:
         raise DatabaseUnusable(
             f"LEADLINE_DATABASE_URL is not usable ({wrong}); write sqlite+aiosqlite:///path/to/leadline.db, "

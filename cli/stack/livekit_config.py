@@ -42,8 +42,7 @@ def _loopback(port: int, rtc_port: int, redis_port: int, keys: tuple[str, str]) 
         },
         "redis": {"address": f"127.0.0.1:{redis_port}"},
         "keys": {keys[0]: keys[1]},
-        # The trunks are listed every two seconds: requests that went well would fill the log.
-        "logging": {"level": "info", "json": False, "component_levels": {"api": "warn"}},
+        "logging": {"json": False, "component_levels": {"api": "error"}},
     }
 
 

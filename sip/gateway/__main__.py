@@ -11,6 +11,7 @@ import uvloop
 from sip.gateway.bus import BusDown
 from sip.gateway.gateway import Gateway
 from sip.gateway.settings import GatewaySettings, MissingKeys, read_keys
+from sip.redaction import log_to_stderr
 
 log = logging.getLogger("sip.gateway")
 
@@ -46,7 +47,7 @@ def main() -> int:
     """Exit codes: 0 stopped, 1 it could not start."""
     given = _arguments()
     level = logging.DEBUG if given.verbose else logging.INFO
-    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    log_to_stderr(level)
     for noisy in ("livekit", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
