@@ -57,7 +57,7 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
         case "bargein":
             from bench.bargein import bargein
 
-            return await bargein(given.edge, given.n)
+            return await bargein(given.edge, given.n, given.calls or 3)
         case "greeting":
             from bench.greeting import greeting
 

@@ -17,7 +17,7 @@ import yaml
 
 from bench.edge import CALLER, Edge, edge, floor_ms, route, worker
 from bench.figures import conditions, summary
-from bench.sounds import ECHO_DB, echoing, recording
+from bench.sounds import ECHO_DB, echoing, hum, recording
 from bot.caller import phone_speech
 from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
@@ -44,9 +44,11 @@ INTERRUPTIONS: Final = (
     "I would like to know the price.",
     "We have two warehouses.",
 )
-BACKCHANNELS: Final = ("Mm-hmm.", "Uh-huh.", "Okay.")
+BACKCHANNELS: Final = ("Okay.", "Right.", "I see.")
+HUM: Final = "mm-hmm"
 #: Level of each disturbance, dBFS; speech is about -20.
 DISTURBANCES: Final[Mapping[str, float]] = {"music": -32.0, "street": -32.0, "crowd": -38.0}
+QUESTION_S: Final = 7.3  #: so long the question takes, the acknowledgement before it not counted
 _QUIET_S: Final = 0.8
 _LONG_QUIET_S: Final = 2.5  #: a pause is no end
 _BRIDGE_S: Final = 0.3
@@ -64,10 +66,10 @@ class Found:
     errors: list[str] = field(default_factory=list)
 
 
-async def bargein(edge_name: str, n: int, at_once: int = 2) -> dict[str, object]:
+async def bargein(edge_name: str, n: int, at_once: int = 3) -> dict[str, object]:
     """`n` interruptions, then each disturbance over questions that nobody interrupts."""
     voice = ShiftedVoice(LocalVoice(), 1.08)
-    words = {text: phone_speech(voice, text) for text in (*INTERRUPTIONS, *BACKCHANNELS)}
+    words = {text: phone_speech(voice, text) for text in (*INTERRUPTIONS, *BACKCHANNELS)} | {HUM: hum()}
     found = Found()
     async with edge(edge_name) as where:
         floor = await floor_ms(where)
@@ -77,9 +79,10 @@ async def bargein(edge_name: str, n: int, at_once: int = 2) -> dict[str, object]
             while trials > 0 and len(found.errors) < n:
                 await asyncio.gather(*(_interrupt(phone, where, words, found, 1.7 * i) for i in range(at_once)))
                 trials = n - len(found.silent_ms)
-            for kind in ("nothing", "echo", *DISTURBANCES, *BACKCHANNELS):
-                await _disturb(phone, where, kind, words, found)
-    usual = max(found.pauses_ms.get("nothing", [0.0]))
+            kinds = ("nothing", "echo", *DISTURBANCES, HUM, *BACKCHANNELS)
+            for at in range(0, len(kinds), at_once):
+                await asyncio.gather(*(_disturb(phone, where, kind, words, found) for kind in kinds[at : at + at_once]))
+    usual = max(found.pauses_ms.get("nothing") or [0.0])
     return {
         "edge": edge_name,
         "n": len(found.silent_ms),
@@ -91,7 +94,7 @@ async def bargein(edge_name: str, n: int, at_once: int = 2) -> dict[str, object]
             kind: {
                 "questions": len(stops),
                 "stopped": sum(stops),
-                "longest_pause_beyond_usual_ms": round(max(0.0, max(found.pauses_ms[kind]) - usual)),
+                "longest_pause_beyond_usual_ms": round(max(0.0, max(found.pauses_ms[kind], default=0.0) - usual)),
             }
             for kind, stops in found.stops.items()
         },
@@ -170,24 +173,18 @@ async def _disturb(phone: Phone, where: Edge, kind: str, words: Mapping[str, Pcm
             call.media.stop_talking()
             await sounding
             lengths.append(Segment(began, ended))
-        pauses = [_longest_pause(call, one) for one in lengths]
-        usual = found.pauses_ms.get("nothing", pauses)
-        shortest = 0.8 * _SPEECH_S if "nothing" in found.stops else 0.0
-        found.pauses_ms[kind] = pauses or usual
-        found.stops[kind] = [one.end - one.start < shortest for one in lengths]
+        found.pauses_ms[kind] = [_longest_pause(call, one) for one in lengths]
+        found.stops[kind] = [one.end - one.start < 0.85 * QUESTION_S for one in lengths]
     except TimeoutError as late:
         found.errors.append(f"{kind}: {late}")
     finally:
         await call.hangup()
 
 
-_SPEECH_S: Final = 7.0  #: about as long as the question takes; a stopped one ends well before
-
-
 async def _sound(call: PhoneCall, kind: str, words: Mapping[str, Pcm]) -> None:
     if kind in DISTURBANCES:
         await call.media.say(recording(kind, 6.0, DISTURBANCES[kind]))
-    elif kind in BACKCHANNELS:
+    elif kind in (HUM, *BACKCHANNELS):
         await asyncio.sleep(1.2)
         await call.media.say(words[kind])
 

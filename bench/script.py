@@ -21,7 +21,7 @@ ANSWERS = (
     "Yeah.",
 )
 SHORT = frozenset({"Yeah, sure.", "Yes, I am.", "Yeah."})
-_QUIET_S = 0.8
+_QUIET_S = 0.7
 _LIMIT_S = 6.0
 
 

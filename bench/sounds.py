@@ -56,3 +56,15 @@ def echoing(call: PhoneCall, db: float = ECHO_DB) -> Iterator[None]:
         yield
     finally:
         call.media.on_packet = None
+
+
+def hum(pitch: float = 130.0, dbfs: float = -26.0) -> Pcm:
+    """A hummed "mm-hmm": two nasal syllables, the second one higher, most of it below 500 Hz."""
+    parts = []
+    for f0, seconds in ((pitch, 0.16), (pitch * 1.25, 0.22)):
+        t = np.arange(int(seconds * RATE)) / RATE
+        glide = f0 * (1 + 0.06 * t / seconds)
+        phase = 2 * np.pi * np.cumsum(glide) / RATE
+        nasal = sum(np.sin(n * phase) / (1 + (n * f0 / 350) ** 2) for n in range(1, 9))
+        parts += [nasal * np.hanning(len(t)) ** 0.5, np.zeros(int(0.03 * RATE))]
+    return loud(np.concatenate(parts).astype(np.float32), dbfs)

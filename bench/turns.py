@@ -33,7 +33,7 @@ async def turns(edge_name: str, n: int, at_once: int = 1, plain: int = 0) -> dic
         if plain:
             await route(where, PLAIN_NUMBER, "plain")
             async with worker(where, "bench.plain_worker"):
-                beside = report(await _enough(where, PLAIN_NUMBER, plain, 1, spoken), floor)
+                beside = report(await _enough(where, PLAIN_NUMBER, plain, at_once, spoken), floor)
             found |= {"plain": beside, "ratio_p50": _ratio(found, beside)}
         return {"edge": edge_name, "calls_at_a_time": at_once, **found, "method": METHOD, **conditions()}
 

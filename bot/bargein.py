@@ -12,7 +12,7 @@ from flows.model import BargeIn
 SHORT_S: Final = 0.5
 
 _BACKCHANNEL = re.compile(
-    r"^\W*(?:(?:mm+|m+-?hm+|mhm|uh[- ]?huh|hm+|ah|oh|right|okay|ok|i see|sure|yeah|yep|yup|got it|alright)\W*){1,2}$",
+    r"^\W*(?:(?:mm+|m+-?hm+|mhm|uh[- ]?h?uh|a+ha+|hm+|ah|oh|right|okay|ok|i see|sure|yeah|yep|yup|got it|alright)\W*){1,3}$",
     re.IGNORECASE,
 )
 
@@ -30,6 +30,7 @@ class Verdict(StrEnum):
 
     STOP = "stop"  #: drop the rest of the prompt; the words are the answer
     RESUME = "resume"  #: it was nothing: go on where we were
+    FINISH = "finish"  #: stop where the sentence ends, then use the words
     HOLD = "hold"  #: keep the words until the prompt has ended
 
 
@@ -66,6 +67,8 @@ def at_turn(strategy: BargeIn, text: str, voiced_s: float, *, answers: bool) -> 
         return Verdict.HOLD
     if strategy is BargeIn.RESUME:
         return Verdict.HOLD
+    if strategy is BargeIn.FINISH_SENTENCE:
+        return Verdict.FINISH
     return Verdict.STOP
 
 

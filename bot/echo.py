@@ -1,8 +1,7 @@
 """The echo gate: the bot's own voice, coming back from the caller's phone, must not sound like the caller to the ear.
 
 What was played is kept for a while. A frame that is quieter than that and is explained by it, shifted in time, becomes
-silence; what is explained in part loses that part. Words of the caller are louder than an echo and pass untouched; on
-a line without echo nothing is computed.
+silence. Words of the caller are louder than an echo and pass untouched; on a line without echo nothing is computed.
 """
 
 from __future__ import annotations
@@ -27,8 +26,11 @@ _LAGS_S: Final = 1.0  #: longest way to the phone's loudspeaker and back
 _NEAR: Final = _RATE * 6 // 100  #: once known, the way changes by no more than jitter
 _SILENCE: Final = 10 ** (-58 / 20) * 32768
 _WEAKER: Final = 10 ** (-6 / 20)  #: an echo loses at least 6 dB
-_IS_ECHO, _IN_PART = 0.5, 0.2  #: share of a frame's energy that is explained by what was played
+#: Share of the sound that is explained by what was played. Codecs leave half of an echo: a way that is known needs less.
+_FOUND, _AGAIN, _HINT = 0.45, 0.3, 0.12
+_LOUDER: Final = 1.6  #: than the echo is expected to be: somebody speaks over it
 _HELD_MAX: Final = 3  #: frames that may wait for the decision
+_LOST_MAX: Final = 12  #: frames unlike an echo, then the way is looked for anew
 
 
 class EchoGate:
@@ -40,6 +42,8 @@ class EchoGate:
         self._until = 0.0  # time of the end of `_played`
         self._near = np.zeros(_WINDOW, np.float32)
         self._lag: int | None = None  # samples from playing to hearing, once an echo was found
+        self._gain = 0.0  # of the echo
+        self._lost = 0
         self._held: list[tuple[Pcm, float]] = []
 
     def played(self, pcm: Pcm, rate: int, at: float) -> None:
@@ -62,43 +66,52 @@ class EchoGate:
             self._release(pcm, at)
             return
         self._advance(max(self._until, at))
-        share, echo = self._explained(at, len(wave))
-        if share > _IS_ECHO:
-            self._held = [(np.zeros_like(held), when) for held, when in self._held]
-            self._release(np.zeros_like(pcm), at)
-        elif share < _IN_PART or echo is None:
-            self._release(pcm, at)
-        elif self._lag is not None:
-            self._release(_subtract(pcm, echo), at)
-        elif len(self._held) < _HELD_MAX:
-            self._held.append((pcm, at))  # perhaps the beginning of an echo: the next frame tells
-        else:
-            self._release(pcm, at)
+        match self._judge(at):
+            case True:
+                self._held = [(np.zeros_like(held), when) for held, when in self._held]
+                self._release(np.zeros_like(pcm), at)
+            case None if len(self._held) < _HELD_MAX:
+                self._held.append((pcm, at))  # perhaps the beginning of an echo: the next frame tells
+            case _:
+                self._release(pcm, at)
 
     def _release(self, pcm: Pcm, at: float) -> None:
         held, self._held = self._held, []
         for frame, when in (*held, (pcm, at)):
             self._hear(frame, when)
 
-    def _explained(self, at: float, size: int) -> tuple[float, Wave | None]:
-        """Share of the newest sound that is an echo, and the echo of the newest `size` samples; None: too loud for one."""
+    def _judge(self, at: float) -> bool | None:
+        """Whether the newest sound is an echo; None: it may become one."""
+        share, lag, played = self._explained(at)
+        loudness = _rms(self._near)
+        known = self._lag is not None
+        if share > (_AGAIN if known else _FOUND) and loudness < _WEAKER * played:
+            gain = loudness / played
+            self._gain = 0.8 * self._gain + 0.2 * gain if known else gain
+            self._lag, self._lost = lag, 0
+            return True
+        if known and share > _HINT and loudness < _LOUDER * self._gain * played:
+            self._lost = 0
+            return True
+        self._lost += 1
+        if self._lost > _LOST_MAX:
+            self._lag = None
+        return None if not known and share > _AGAIN and loudness < _WEAKER * played else False
+
+    def _explained(self, at: float) -> tuple[float, int, float]:
+        """Share of the newest sound that what was played explains, after how many samples, and how loud that was."""
         end = len(self._played) - round((self._until - at) * _RATE)
         longest = int(_LAGS_S * _RATE) if self._lag is None else self._lag + _NEAR
         shortest = 0 if self._lag is None else max(0, self._lag - _NEAR)
         past = self._played[max(0, end - longest - _WINDOW) : max(0, end - shortest)]
         if len(past) < _WINDOW or _rms(past) < _SILENCE:
-            return 0.0, None
+            return 0.0, 0, 1.0
         energy = np.maximum(_sums(past), _WINDOW * _SILENCE**2)  # what was hardly audible explains nothing
         product = _correlate(past, self._near)
         likeness = np.abs(product) / np.sqrt(energy * float(np.dot(self._near, self._near)) + 1.0)
         best = int(likeness.argmax())
-        gain = float(product[best] / (energy[best] + 1.0))
-        if _rms(self._near) > _WEAKER * float(np.sqrt(energy[best] / _WINDOW)) and likeness[best] ** 2 < _IS_ECHO:
-            return 0.0, None
-        share = float(likeness[best] ** 2)
-        if share > _IS_ECHO:
-            self._lag = len(past) - _WINDOW - best + shortest
-        return share, gain * past[best + _WINDOW - size : best + _WINDOW]
+        lag = len(past) - _WINDOW - best + shortest
+        return float(likeness[best]) ** 2, lag, float(np.sqrt(energy[best] / _WINDOW))
 
     def _advance(self, until: float) -> None:
         shift = round((until - self._until) * _RATE)
@@ -131,11 +144,6 @@ def _correlate(past: Wave, near: Wave) -> Wave:
     size = 1 << (len(past) + len(near) - 1).bit_length()
     spectrum = np.fft.rfft(past, size) * np.conj(np.fft.rfft(near, size))
     return np.asarray(np.fft.irfft(spectrum, size)[: len(past) - len(near) + 1], np.float32)
-
-
-def _subtract(pcm: Pcm, echo: Wave) -> Pcm:
-    rest = pcm[: 2 * len(echo)].astype(np.float32) - np.repeat(echo, 2)
-    return np.concatenate((np.clip(rest, -32768, 32767).astype(np.int16), pcm[2 * len(echo) :]))
 
 
 class EchoingSpeaker:

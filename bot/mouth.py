@@ -17,7 +17,7 @@ from bot.studio import Studio, sentences
 
 T = TypeVar("T")
 
-_FRAME: Final = RATE // 20  # 50 ms: the source cuts it into 10 ms by itself
+_FRAME: Final = RATE // 10  # 100 ms: half the wake-ups of 50; the source cuts it into 10 ms by itself
 _AHEAD_S: Final = 0.1  #: with so much queued we wait: it outlasts a stalled loop, and is dropped at once for barge-in
 _HEARD_S: Final = 0.005  #: less than this still queued counts as heard
 
@@ -60,7 +60,7 @@ class _Tape:
         self.place = 0  # samples
 
     def next_frame(self) -> Pcm:
-        """Up to 50 ms from the place on, within one clip; advances. Empty when there is no more yet."""
+        """Up to 100 ms from the place on, within one clip; advances. Empty when there is no more yet."""
         start = 0
         for clip in self.clips:
             if self.place < start + len(clip):
@@ -100,6 +100,7 @@ class Mouth:
         self._going = asyncio.Event()
         self._stopped = asyncio.Event()
         self._last_sentence = False
+        self._halting = False  # a pause is due where the sentence ends
         self.speaking = False
 
     async def prepare(self, text: str) -> None:
@@ -112,7 +113,7 @@ class Mouth:
         self._tape = tape = _Tape()
         self._going.set()
         self._stopped.clear()
-        self._last_sentence = False
+        self._last_sentence = self._halting = False
         self.speaking = True
         began_at: float | None = None
         todo = sentences(text)
@@ -124,7 +125,9 @@ class Mouth:
                     break
                 tape.clips.append(clip)
                 began_at = self._now() if began_at is None else began_at
-                await self._play_to_end_of_tape(last=not todo or self._last_sentence)
+                await self._play_to_end_of_tape(lambda: not todo or self._last_sentence or self._halting)
+                if self._halting and todo and not self._last_sentence:
+                    self._going.clear()
             finished = not self._stopped.is_set() and not todo
             return Spoken(text if finished else tape.heard(), finished, began_at)
         finally:
@@ -143,6 +146,7 @@ class Mouth:
 
     def resume(self) -> None:
         """Go on from where the last sound was heard."""
+        self._halting = False
         self._going.set()
 
     def stop(self) -> None:
@@ -156,6 +160,11 @@ class Mouth:
     def finish_sentence(self) -> None:
         """Stop after the sentence being spoken."""
         self._last_sentence = True
+        self._going.set()  # a pause at its end is over
+
+    def pause_after_sentence(self) -> None:
+        """Pause when the sentence being spoken is over; `resume` goes on."""
+        self._halting = True
 
     @property
     def paused(self) -> bool:
@@ -182,8 +191,8 @@ class Mouth:
         self._speaker.clear()
         self._tape.place = max(0, self._tape.place - unheard)
 
-    async def _play_to_end_of_tape(self, *, last: bool) -> None:
-        """Feed the speaker; after the last sentence, also wait until it has been heard (a pause may take it back)."""
+    async def _play_to_end_of_tape(self, last: Callable[[], bool]) -> None:
+        """Feed the speaker; after what may be the last sentence, also wait until it has been heard (a pause may take it back)."""
         tape = self._tape
         while not self._stopped.is_set():
             await self._going.wait()
@@ -196,7 +205,7 @@ class Mouth:
                     await self._speaker.write(tape.next_frame())
             elif not tape.clips[-1].whole:
                 await self._unless_stopped(tape.more())
-            elif last and self._speaker.queued_s > _HEARD_S:
+            elif last() and self._speaker.queued_s > _HEARD_S:
                 await self._speaker.wait_below(_HEARD_S)
             else:
                 return

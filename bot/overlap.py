@@ -62,6 +62,10 @@ class Overlap:
         match at_turn(saying.barge_in, turn.text, turn.voiced_s, answers=answers):
             case Verdict.STOP:
                 return Taken.WORDS
+            case Verdict.FINISH:
+                self._floor.held.append(turn)
+                self._mouth.finish_sentence()
+                return Taken.NOTHING
             case Verdict.HOLD:
                 self._floor.held.append(turn)
             case Verdict.RESUME:
@@ -118,7 +122,7 @@ class Overlap:
             case Onset.PAUSE:
                 self._mouth.pause()
             case Onset.FINISH_SENTENCE:
-                self._mouth.finish_sentence()
+                self._mouth.pause_after_sentence()
             case Onset.KEEP_TALKING:
                 self._clock.short = at + SHORT_S if saying.barge_in is BargeIn.IGNORE_SHORT else None
 

@@ -76,7 +76,7 @@ def build(
         ws_url=livekit.url,
         api_key=livekit.api_key,
         api_secret=livekit.api_secret.get_secret_value(),
-        preload_modules=["bot.preload", "bot.job"],
+        preload_modules=["bot.preload", "bot.job", "bot.frozen"],
         setup_fnc=warm,
         load_fnc=load,
         load_threshold=math.inf,

@@ -72,16 +72,16 @@ class Files:
 
 def write_files(folder: Path, ringing_s: int = 20) -> Files:
     """Write the small flows, and a trunk whose calls are refused after `ringing_s` seconds without an agent."""
-    flows = {name: _write_flow(folder / f"{name}.yaml", name, slot) for name, slot in _QUESTIONS.values()}
+    flows = {name: write_flow(folder / f"{name}.yaml", name, slot) for name, slot in _QUESTIONS.values()}
     new("fresh", folder / "fresh.yaml")
     trunk = folder / "trunk.json"
     told = {"allowed_addresses": ["127.0.0.0/8"], "ringing_timeout": f"{ringing_s}s", "max_call_duration": "300s"}
     trunk.write_text(json.dumps({"trunk": {"name": "e2e", "numbers": [*_QUESTIONS, FRESH], **told}}))
-    rules = tuple(_write_rule(folder, number, flows[name]) for number, (name, _) in _QUESTIONS.items())
-    return Files(flows, trunk, (*rules, _write_rule(folder, FRESH, folder / "fresh.yaml")))
+    rules = tuple(write_rule(folder, number, flows[name]) for number, (name, _) in _QUESTIONS.items())
+    return Files(flows, trunk, (*rules, write_rule(folder, FRESH, folder / "fresh.yaml")))
 
 
-def _write_flow(file: Path, name: str, slot: dict[str, Any]) -> Path:
+def write_flow(file: Path, name: str, slot: dict[str, Any]) -> Path:
     """The shipped flow's words around a single question."""
     flow = yaml.load(read_flow("b2b-software")[0], yaml.BaseLoader)  # every scalar stays the text that it is
     flow |= {"flow": name, "slots": [slot], "rules": [], "qualified_at": 1, "recording": {"start": "off"}}
@@ -91,11 +91,12 @@ def _write_flow(file: Path, name: str, slot: dict[str, Any]) -> Path:
     return file
 
 
-def _write_rule(folder: Path, number: str, flow: Path) -> Path:
+def write_rule(folder: Path, number: str, flow: Path, trunk: str = "e2e") -> Path:
+    """Lead calls of a number to a flow."""
     agent = {"agent_name": "leadline", "metadata": json.dumps({"flow": str(flow)})}
     rule = {
         "name": f"e2e-{flow.stem}",
-        "trunk_ids": ["e2e"],
+        "trunk_ids": [trunk],
         "numbers": [number],
         "rule": {"dispatch_rule_callee": {"room_prefix": "call-", "randomize": True}},
         "room_config": {"empty_timeout": 30, "departure_timeout": 5, "agents": [agent]},

@@ -27,7 +27,8 @@ VERDICTS = [
     (BargeIn.IGNORE_SHORT, "wait", 0.3, False, Verdict.HOLD),
     (BargeIn.IGNORE_SHORT, "wait a moment please", 1.2, False, Verdict.STOP),
     (BargeIn.RESUME, "we have fifty people", 1.2, False, Verdict.HOLD),
-    (BargeIn.FINISH_SENTENCE, "fifty people", 0.9, False, Verdict.STOP),
+    (BargeIn.FINISH_SENTENCE, "fifty people", 0.9, False, Verdict.FINISH),
+    (BargeIn.FINISH_SENTENCE, "mm-hmm", 0.4, False, Verdict.RESUME),
 ]
 
 
@@ -41,7 +42,10 @@ def test_turn(strategy: BargeIn, text: str, voiced_s: float, answers: bool, verd
     assert at_turn(strategy, text, voiced_s, answers=answers) is verdict
 
 
-@pytest.mark.parametrize("text", ["Mm-hmm.", "mhm", "Uh-huh.", "Okay.", "right, right", "Yeah.", "I see.", "Oh, okay."])
+@pytest.mark.parametrize(
+    "text",
+    ["Mm-hmm.", "mhm", "Uh-huh.", "Okay.", "right, right", "Yeah.", "I see.", "Oh, okay.", "Uh-uh. Okay.", "Aha!"],
+)
 def test_backchannels(text: str) -> None:
     assert is_backchannel(text)
 

@@ -87,6 +87,23 @@ async def test_finish_sentence_stops_at_the_full_stop() -> None:
     assert (spoken.text, spoken.finished) == ("One two three.", False)
 
 
+async def test_a_pause_after_the_sentence_ends_with_resume() -> None:
+    lips, speaker = mouth()
+    saying = asyncio.create_task(lips.say(TEXT))
+    await turns()
+    speaker.play(0.2)
+    lips.pause_after_sentence()
+    for _ in range(30):
+        speaker.play(0.1)
+        await turns(10)
+    assert lips.paused
+    assert len(speaker.heard) == int(0.06 * len("One two three.") * 24_000)
+    lips.resume()
+    await turns()
+    await speaker.play_out()
+    assert (await saying).finished
+
+
 @pytest.mark.parametrize(
     ("fraction", "words"), [(0.0, ""), (0.2, ""), (0.25, "One"), (0.55, "One two"), (1.0, "One two three.")]
 )
