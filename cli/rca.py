@@ -106,32 +106,42 @@ _ENDINGS: Mapping[str, Cause] = {
 
 
 #: What SIP edges say of inbound calls that came to nothing, as pieces of their words. The first that fits is told.
+_NO_RULE = Cause(
+    "no trunk or no rule takes such calls; the caller heard nothing", "`leadline dispatch test --to …` says why", True
+)
+_NO_AGENT = Cause(
+    "the phone rang until its limit: no agent took the call",
+    "start `leadline worker`, give it room, see that the rule names its agent: `leadline dispatch test --live`",
+    True,
+)
+_BAD_LOGIN = Cause("the caller's credentials are not the trunk's", "compare them, or look for a scanner")
+_NO_LOGIN = Cause("the caller gave no credentials, and the trunk wants some", "the carrier has to send them")
+_GAVE_UP = Cause(
+    "the caller gave up, or the room was closed, before an agent was there", "a worker has to be ready sooner", True
+)
+_DEAD_LINE = Cause(
+    "the line went dead: no RTP came for longer than media_timeout",
+    "a phone on hold that sends nothing needs a longer one; otherwise the caller's network, or one-way audio: open the RTP ports",
+)
 _LOST: Sequence[tuple[str, Cause]] = (
+    ("no trunk", _NO_RULE),
+    ("not authorized by trunk", _NO_RULE),
+    ("room subscription timed out", _NO_AGENT),
+    ("no authenticated retry", _NO_LOGIN),
+    ("credentials", _BAD_LOGIN),
+    ("pin", Cause("the caller entered a wrong PIN", "compare it with the rule's")),
+    ("media", _DEAD_LINE),
     (
-        "no trunk or rule",
-        Cause(
-            "no trunk or no rule takes such calls; the caller heard nothing",
-            "`leadline dispatch test --to …` says why",
-            True,
-        ),
+        "dispatch rule evaluation unavailable",
+        Cause("livekit-server or Redis did not answer the SIP edge", "look at both", True),
     ),
-    (
-        "not authorized by trunk",  # livekit-sip's words for the same
-        Cause("no rule takes such calls; the caller heard nothing", "`leadline dispatch test --to …` says why", True),
-    ),
-    ("401", Cause("the caller's credentials are not the trunk's", "compare them, or look for a scanner", False)),
-    ("407", Cause("the caller gave no credentials, and the trunk wants some", "the carrier has to send them", False)),
+    ("401", _BAD_LOGIN),
+    ("407", _NO_LOGIN),
     ("488", Cause("the caller offers no codec that is allowed", "allow PCMU or PCMA", True)),
-    (
-        "486",
-        Cause(
-            "the phone rang until its limit: no agent took the call",
-            "start `leadline worker`, give it room, see that the rule names its agent: `leadline dispatch test --live`",
-            True,
-        ),
-    ),
+    ("486", _NO_AGENT),
     ("503", Cause("livekit-server or Redis did not answer the SIP edge", "look at both", True)),
-    ("cancel", Cause("the caller gave up before an agent was there", "a worker has to be ready sooner", True)),
+    ("room closed", _GAVE_UP),
+    ("cancel", _GAVE_UP),
 )
 
 
@@ -174,7 +184,7 @@ def cause(known: Known) -> Cause:
         return _unanswered(known)
     if known.facts("agent", "heard") is None:
         return _without_witness(known)
-    return _sound(known) or _talk(known)
+    return _dead_line(known) or _sound(known) or _talk(known)
 
 
 def _lost(known: Known) -> Cause | None:
@@ -225,6 +235,12 @@ def _without_witness(known: Known) -> Cause:
             True,
         )
     return Cause("the agent's process died in the middle of the call", "`leadline logs worker` at that time", True)
+
+
+def _dead_line(known: Known) -> Cause | None:
+    """Whether the SIP edge ended the call for want of RTP."""
+    told = known.facts("sip", FAILED) or {}
+    return _DEAD_LINE if "media" in str(told.get("error", "")) else None
 
 
 def _sound(known: Known) -> Cause | None:

@@ -89,6 +89,12 @@ def test_calls_that_left_no_word() -> None:
         ({"error": "call was not authorized by trunk configuration"}, "caller heard nothing", "dispatch test"),
         ({"error": "486 Busy Here"}, "no agent took the call", "leadline worker"),
         ({"error": "Busy", "status": 486}, "no agent took the call", "--live"),
+        ({"error": "room subscription timed out"}, "no agent took the call", "leadline worker"),
+        ({"error": "auth challenge issued, no authenticated retry received"}, "gave no credentials", "carrier"),
+        ({"error": "invalid credentials were provided"}, "credentials", "scanner"),
+        ({"error": "wrong pin"}, "wrong PIN", "rule"),
+        ({"error": "room closed"}, "gave up", "sooner"),
+        ({"error": "407 Proxy Authentication Required"}, "gave no credentials", "carrier"),
         ({"error": "401 Unauthorized"}, "credentials", "scanner"),
         ({"error": "503 Service Unavailable"}, "livekit-server or Redis", "both"),
         ({"error": "something new"}, "the SIP edge says: something new", "log"),
@@ -101,6 +107,12 @@ def test_calls_that_no_agent_saw(facts: dict[str, str | int], what: str, fix: st
     found = cause(known)
     assert what in found.what
     assert fix in found.fix
+
+
+def test_a_line_that_went_dead() -> None:
+    known = talked()
+    told = [*known.happenings, Happening(134.0, "sip", FAILED, {"error": "media-timeout"})]
+    assert "no RTP" in cause(replace(known, happenings=told)).what
 
 
 def test_the_timeline_is_in_order_and_names_who_did_what() -> None:
