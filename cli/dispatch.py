@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from sip.matching import Incoming, Matched
     from sip.trunk_files import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Dispatch rules: list, show, create, update, delete, test.")
+app = typer.Typer(
+    no_args_is_help=True, help=f"Dispatch rules: list, show, create, update, delete, test.\n{telephone.EXIT_CODES}"
+)
 
 _LIVE_S = 10.0
 Which = Annotated[str, typer.Argument(help="A rule's name or id.")]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sip.trunk_files import Plan
     from sip.trunks import Change
 
-app = typer.Typer(no_args_is_help=True, help="Trunks and rules as files: diff, apply, export.")
+app = typer.Typer(no_args_is_help=True, help=f"Trunks and rules as files: diff, apply, export.\n{telephone.EXIT_CODES}")
 
 Prune = Annotated[bool, typer.Option("--prune", help="Delete trunks and rules that no file names.")]
 

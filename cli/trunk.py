@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from sip.trunk_files import Plan
 
-app = typer.Typer(no_args_is_help=True, help="Trunks: list, show, create, update, delete, test, new.")
+app = typer.Typer(
+    no_args_is_help=True, help=f"Trunks: list, show, create, update, delete, test, new.\n{telephone.EXIT_CODES}"
+)
 
 TEMPLATES = Path(__file__).parents[1] / "deploy" / "sip" / "templates"
 Which = Annotated[str, typer.Argument(help="A trunk's name or id.")]

@@ -62,7 +62,14 @@ async def options(address: str, transport: str = "udp", limit_s: float = LIMIT_S
         fix = "the peer's certificate or protocol does not fit; livekit-sip would fail alike"
         return Reached(address, transport, wrong=f"TLS: {wrong.reason or wrong}", fix=fix)
     except (OSError, BadMessage) as wrong:
-        said = wrong.strerror if isinstance(wrong, OSError) and wrong.strerror else str(wrong)
+        refused = isinstance(wrong, ConnectionRefusedError)  # asyncio words it by sockets
+        said = (
+            "connection refused"
+            if refused
+            else wrong.strerror
+            if isinstance(wrong, OSError) and wrong.strerror
+            else str(wrong)
+        )
         return Reached(address, transport, wrong=said, fix="is the peer up, and is this its transport?")
     ms = round((time.monotonic() - begun) * 1000)
     product = answer.get("server") or answer.get("user-agent")
