@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import Callable
 from typing import Generic, Protocol, Self, TypeVar
@@ -10,7 +11,7 @@ from sip.ua.call import Call, M
 from sip.ua.dialog import Dialog, LocalEnd
 from sip.ua.g711 import PCMA, PCMU
 from sip.ua.media import MediaStream
-from sip.ua.message import Addr, BadMessage, Msg, host_of, tag_of
+from sip.ua.message import Addr, BadMessage, Headers, Msg, host_of, note_source, refusal, tag_of
 from sip.ua.pacer import Pacer
 from sip.ua.sdp import Sdp
 from sip.ua.tasks import Tasks
@@ -63,7 +64,7 @@ class UserAgent(Generic[M]):
 
     async def __aenter__(self) -> Self:
         """Raises OSError when the port is taken."""
-        self.transport.receive, self.transport.broken = self._receive, self.owner.broken
+        self.transport.receive, self.transport.broken = self._receive, self._broken
         self.transport.trace = self.owner.trace
         self.transport.open()
         return self
@@ -123,9 +124,21 @@ class UserAgent(Generic[M]):
 
     # Requests
 
+    def _broken(self, error: BadMessage, addr: Addr, data: bytes) -> None:
+        """Answer what can be answered, tell the owner."""
+        if (found := refusal(data)) is not None:
+            request, status, phrase = found
+            with contextlib.suppress(BadMessage):
+                note_source(request, addr)
+                self.wire.respond(request, status, phrase, tracked=False)
+        self.owner.broken(error, addr)
+
     def _receive(self, msg: Msg, addr: Addr) -> None:
         request = self.wire.receive(msg, addr)
         if request is None:
+            return
+        if (objection := _objection(request)) is not None:
+            self.wire.respond(request, objection[0], objection[1], headers=objection[2])
             return
         call = self.calls.get(request.get("call-id"))
         method = request.method
@@ -136,6 +149,8 @@ class UserAgent(Generic[M]):
                 call.on_ack(request)
         elif method == "OPTIONS":
             self._respond(request, 200, "OK")
+        elif call is None and not tag_of(request.get("to")) and method not in ("BYE", "CANCEL", "NOTIFY", "INFO"):
+            self._respond(request, 405, "Method Not Allowed")
         elif call is None or (call.ended.is_set() and method != "BYE"):
             self._respond(request, 481, "Call/Transaction Does Not Exist")
         else:
@@ -185,6 +200,20 @@ class UserAgent(Generic[M]):
 
     def _respond(self, request: Msg, code: int, reason: str, call: Call[M] | None = None) -> None:
         self.wire.respond(request, code, reason, tag=call.dialog.local_tag if call else "")
+
+
+def _objection(request: Msg) -> tuple[int, str, Headers] | None:
+    """What speaks against a request whatever it is for (RFC 3261 8.2.2 and 8.2.3)."""
+    if request.method in ("ACK", "CANCEL"):
+        return None
+    if not re.match(r"(?:sips?|tel):", request.uri, re.IGNORECASE):
+        return 416, "Unsupported URI Scheme", []
+    if required := request.get("require"):
+        return 420, "Bad Extension", [("unsupported", required)]
+    kind = request.get("content-type").partition(";")[0].strip().lower()
+    if request.method == "INVITE" and request.body and kind and kind != "application/sdp":
+        return 415, "Unsupported Media Type", [("accept", "application/sdp")]
+    return None
 
 
 async def _numeric(host: str, port: int) -> Addr:

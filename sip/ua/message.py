@@ -27,6 +27,8 @@ _WIRE_NAMES = {"call-id": "Call-ID", "cseq": "CSeq", "www-authenticate": "WWW-Au
 _LISTS = frozenset({"via", "route", "record-route"})
 _MANDATORY = ("via", "from", "to", "call-id", "cseq")
 _REQUEST = re.compile(r"([A-Za-z0-9.!%*_+`'~-]+) (\S+) SIP/2\.0")
+_ANY_REQUEST = re.compile(r"([A-Za-z0-9.!%*_+`'~-]{1,32})\s.*?(?:SIP/(\d{1,3}\.\d{1,3}))?\s*$", re.DOTALL)
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _RESPONSE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?")
 _CSEQ = re.compile(r"(\d{1,10})\s+([A-Za-z0-9.!%*_+`'~-]+)")
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
@@ -137,6 +139,34 @@ class Msg:
     @property
     def branch(self) -> str:
         return param_of(self.get("via"), "branch")
+
+
+def refusal(data: bytes) -> tuple[Msg, int, str] | None:
+    """Of a datagram that `Msg.parse` refuses: the request to answer, with status and phrase; None to drop it.
+
+    RFC 3261 wants an answer wherever there is enough to send one (21.4.1, 21.5.6, 18.3); a response is dropped, and an
+    ACK is never answered. Only header fields that an answer needs are kept.
+    """
+    head = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
+    lines = re.sub(r"\r\n[ \t]+", " ", head).split("\r\n")
+    start = _ANY_REQUEST.match(lines[0])
+    if start is None or start[1].upper() == "ACK":
+        return None
+    found: Headers = []
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        name = _COMPACT.get(name.strip().lower(), name.strip().lower())
+        if name in _MANDATORY and not _CONTROL.search(value):
+            values = split_list(value) if name in _LISTS else [value.strip()]
+            found += [(name, v) for v in values if v]
+    request = Msg(f"{start[1].upper()} sip:unknown SIP/2.0", found)
+    if any(not request.get(name) for name in _MANDATORY) or not _VIA.match(request.get("via")):
+        return None
+    if _CSEQ.fullmatch(request.get("cseq")) is None:
+        return None
+    if start[2] and start[2] != "2.0":
+        return request, 505, "Version Not Supported"
+    return request, 400, "Bad Request"
 
 
 def _headers(lines: list[str]) -> Headers:

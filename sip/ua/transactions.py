@@ -112,8 +112,9 @@ class Transactions:
         contact: str = "",
         body: str = "",
         headers: Headers | None = None,
+        tracked: bool = True,
     ) -> Msg:
-        """Answer a request; `tag` is the dialog's, a new one when it is empty."""
+        """Answer a request; `tag` is the dialog's, a new one when it is empty. What is not `tracked` is sent once."""
         out = [(k, v) for k, v in request.headers if k in _COPIED]
         to = request.get("to")
         out.append(("to", to if tag_of(to) or code == 100 else f"{to};tag={tag or new_tag()}"))
@@ -123,6 +124,9 @@ class Transactions:
         if body:
             out.append(("content-type", "application/sdp"))
         answer = Msg(f"SIP/2.0 {code} {reason}", out + (headers or []), body)
+        if not tracked:
+            self.reply(answer)
+            return answer
         self._served[(request.branch, request.method, request.get("call-id"))] = answer
         self.reply(answer)
         if request.method == "INVITE" and code >= 200:

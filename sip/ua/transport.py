@@ -11,12 +11,12 @@ _BATCH = 64  # datagrams read before the event loop gets its turn
 
 
 class UdpTransport:
-    """`receive` is told of each message, `broken` of each datagram that is none, `trace` of all that passes."""
+    """`receive` is told of each message, `broken` of each datagram that is none (with its bytes), `trace` of all that passes."""
 
     def __init__(self, ip: str, port: int) -> None:
         self.ip, self.port = ip, port
         self.receive: Callable[[Msg, Addr], None] = lambda msg, addr: None
-        self.broken: Callable[[BadMessage, Addr], None] = lambda error, addr: None
+        self.broken: Callable[[BadMessage, Addr, bytes], None] = lambda error, addr, data: None
         self.trace: Callable[[str, Msg, Addr], None] = lambda way, msg, addr: None
         self._sock: socket.socket | None = None
 
@@ -62,6 +62,6 @@ class UdpTransport:
                 self.trace("<", msg, addr)
                 self.receive(msg, addr)
             except BadMessage as error:
-                self.broken(error, addr)
+                self.broken(error, addr, data)
             if self._sock is None:
                 return
