@@ -3,8 +3,9 @@
 The bot hears everybody in every scene. Sound crosses between two legs only when a scene says so, and closing comes
 before opening. A leg that is being dialled needs care: a SIP edge subscribes it to every track in the room when it is
 answered, and the caller's leg to its track when it is published. So it may subscribe to nothing while it rings. Its
-wishes are taken back before it may, once they are known to have arrived: they follow the same way as its call status,
-which is waited for.
+wishes are taken back before it may, once they are known to have arrived: they travel the same way as its call status,
+which is waited for. A phone that answers at once leaves no time for that, so `HEAD_START` is dialled as its first key:
+both livekit-sip and the gateway press keys before they let sound through and subscribe.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ from livekit import api, rtc
 HUMAN: Final = "human"
 BOT_TRACK: Final = "bot"
 MUSIC_TRACK: Final = "hold"
+#: A pause of half a second, in the language of early keys.
+HEAD_START: Final = "w"
 _ASK_S: Final = 3.0
 #: How long a SIP edge's own subscriptions may be under way after it made them.
 _SETTLE_S: Final = 0.25
 _ACTIVE_S: Final = 3.0  #: after the answer, until the room knows of it
-_AGAIN_S: Final = (0.0, 0.05, 0.15, 0.3)  #: the caller's edge subscribes at the same moment as we see the new track
 
 
 class Leg(StrEnum):
@@ -76,12 +78,13 @@ class Legs:
         self._room = room
         self.caller = caller  #: identity of the caller's leg
 
-    async def hold_apart(self) -> None:
-        """A person's leg is there and rings: it may hear nobody, and the caller must not hear it."""
-        await _asked(self._may_subscribe(False))
-        for pause in _AGAIN_S:
-            await asyncio.sleep(pause)
-            await self.play(Scene.RINGING)
+    async def deny(self) -> None:
+        """A person's leg is there: it may hear nobody, and the caller must not hear it."""
+        await asyncio.gather(_asked(self._may_subscribe(False)), self.deafen_caller())
+
+    async def deafen_caller(self) -> None:
+        """Take the caller's leg's wish to hear the person back; it is made as soon as their track is there."""
+        await self._subscribe(Leg.CALLER, frozenset({Voice.HUMAN}), False)
 
     async def brief(self) -> None:
         """The person has answered: they may hear the bot, and the caller hears music."""

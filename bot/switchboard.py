@@ -15,7 +15,7 @@ from livekit import api, rtc
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.hold import HoldMusic
-from bot.legs import HUMAN, Legs, LegsError, Scene
+from bot.legs import HEAD_START, HUMAN, Legs, LegsError, Scene
 from bot.mouth import Mouth
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
@@ -31,7 +31,7 @@ log = logging.getLogger("leadline.transfer")
 Mode: TypeAlias = Literal["cold", "warm"]
 ACCEPT, DECLINE = "1", "2"
 _FRAME_MS: Final = 40
-_APART_S: Final = 2.0  #: after the answer, how long keeping the legs apart may still take
+_AGAIN_S: Final = (0.05, 0.15, 0.3)  #: the caller's edge subscribes at the same moment as we see the new track
 _REOPEN_S: Final = 0.4  #: until a leg hears a track that it is subscribed to again: speech before that is lost
 _SOON_S: Final = 0.5  #: until the room tells that a leg is gone
 _WORDS_S: Final = 40.0
@@ -65,6 +65,7 @@ class Person:
     gone_words: str
     came: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
+    denied: bool = False  #: they may hear nobody
     keys: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(16))
     answered_at: float | None = None
     together_at: float | None = None
@@ -210,7 +211,7 @@ class Switchboard:
         )
         try:
             self.news.tell("ringing", "")
-            seat = Seat(self._room.name, HUMAN, transfer.ring_s, transfer.digits)
+            seat = Seat(self._room.name, HUMAN, transfer.ring_s, HEAD_START + transfer.digits)
             outcome = await gate.ring(self._lk, person.leg, seat, self._desk.policy, self._calls, time.time())
             if self._allowed(outcome).name is not Ending.ANSWERED:
                 raise TransferRefused(self._allowed(outcome).name.value)
@@ -233,7 +234,9 @@ class Switchboard:
     async def _let_in(self, person: Person, transfer: Transfer, apart: Awaitable[None]) -> None:
         """From the answer to the open line. Raises TransferRefused, LegsError."""
         try:
-            await _in_time(apart)
+            if not person.denied:  # fail closed: sound may have crossed
+                raise LegsError("the person answered before the legs were kept apart")
+            await apart
             await self._legs.brief()
             log.info("the person is briefed")
             await self._brief(person, transfer)
@@ -245,7 +248,11 @@ class Switchboard:
 
     async def _keep_apart(self, person: Person) -> None:
         await person.came.wait()
-        await self._legs.hold_apart()
+        await self._legs.deny()
+        person.denied = True
+        for pause in _AGAIN_S:
+            await asyncio.sleep(pause)
+            await self._legs.deafen_caller()
 
     async def _brief(self, person: Person, transfer: Transfer) -> None:
         """Tell the person who is calling and wait for a key. Raises TransferRefused."""
@@ -355,12 +362,3 @@ async def _soon(event: asyncio.Event) -> bool:
         async with asyncio.timeout(_SOON_S):
             await event.wait()
     return event.is_set()
-
-
-async def _in_time(apart: Awaitable[None]) -> None:
-    """Fail closed: who could not be kept apart is not let in."""
-    try:
-        async with asyncio.timeout(_APART_S):
-            await apart
-    except TimeoutError:
-        raise LegsError("the person answered before the legs were kept apart") from None

@@ -73,7 +73,7 @@ async def number_leads_to(
 
 
 async def dial(
-    lk: api.LiveKitAPI, room: str, address: str, *, ringing_s: int = 20, dtmf: str = ""
+    lk: api.LiveKitAPI, room: str, address: str, *, ringing_s: int = 20, dtmf: str = "", max_call_s: int = 600
 ) -> api.SIPParticipantInfo:
     """Call CALLEE at host:port and wait for the answer. Raises api.TwirpError, api.SipCallError."""
     request = api.CreateSIPParticipantRequest(
@@ -85,6 +85,7 @@ async def dial(
         wait_until_answered=True,
         ringing_timeout=Duration(seconds=ringing_s),
         dtmf=dtmf,
+        max_call_duration=Duration(seconds=max_call_s),
     )
     return await lk.sip.create_sip_participant(request)
 

@@ -12,6 +12,7 @@ from cli.stack.config import Endpoints, StackConfig
 from cli.stack.stack import Stack
 from sip.phone import CallFailed, Phone, PhoneCall, answer, no_answer, silent, tone
 from sip.phone.phone import Behaviour
+from sip.ua.sdp import Sdp
 from tests.conftest import running
 from tests.gateway_world import CALLEE, OURS, Listener, dial, fresh, number_leads_to, server
 from tests.waiting import eventually
@@ -20,10 +21,11 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def edge(sip_edge: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Redis, livekit-server and gateway without trunks: each test makes its own."""
+def edge(sip_edge: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Redis, livekit-server and gateway without trunks: each test makes its own. Elsewhere all trunks are taken away."""
     if sip_edge == "external":
-        pytest.skip("provisions a server of its own")
+        yield request.getfixturevalue("stack")
+        return
     parts = ("redis", "livekit", "gateway")
     config = StackConfig("gateway", tmp_path_factory.mktemp("run"), parts=parts, trunk_file=None, rule_files=())
     with running(config) as stack:
@@ -195,7 +197,33 @@ async def test_malformed_datagrams_harm_no_call(at: Endpoints, lk: api.LiveKitAP
         await call.hangup()
 
 
+async def test_hold_and_resume(at: Endpoints, lk: api.LiveKitAPI, me: Phone) -> None:
+    room = fresh("hold")
+    await number_leads_to(lk, room)
+    async with EchoAgent(at.livekit_url, at.api_key, at.api_secret, rooms=(room,)):
+        call = await me.call(OURS, sip(at), wait=10)
+        for direction, allowed in (("sendonly", {"recvonly", "sendrecv"}), ("inactive", {"inactive", "sendrecv"})):
+            answered = await call.reinvite(direction)
+            assert answered.status == 200
+            assert Sdp.parse(answered.body).direction in allowed  # livekit-sip says sendrecv, whatever was offered
+            assert call.active
+        assert (await call.reinvite("sendrecv")).status == 200
+        said = await call.media.say(tone(700, 0.1))
+        await call.media.wait_speech(said.start, timeout=5)
+        await call.hangup()
+
+
 # Outbound
+
+
+async def test_the_maximum_duration_ends_a_call(at: Endpoints, lk: api.LiveKitAPI, far: Phone) -> None:
+    room = fresh("long")
+    far.manner.on_call = answer()
+    async with Listener(at, room):
+        await dial(lk, room, where(far), max_call_s=2)
+        await far.calls[0].wait_ended(10)
+        assert far.calls[0].ended_by == "remote"
+    await nobody_left(lk, room)
 
 
 @pytest.fixture
