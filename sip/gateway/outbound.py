@@ -21,6 +21,7 @@ from sip.ua.tasks import first_of
 log = logging.getLogger(__name__)
 
 _MARGIN_S = 0.5  # the answer must be out before the caller of the API gives up
+_KEY_S = 0.5  # the longest that one early key takes
 _PLAIN = (400, 404, 480, 486, 488)  # livekit-sip words these differently
 
 
@@ -63,7 +64,7 @@ class Outbound:
         )
         limit = seconds(request.ringing_timeout, self.gateway.settings.limits.ringing)
         if request.wait_until_answered:
-            await self._dial(min(limit, left - _MARGIN_S))
+            await self._dial(min(limit, left - _MARGIN_S - _KEY_S * len(request.dtmf)))
         else:
             self.gateway.tasks.spawn(self._dial_quietly(limit))
         return created
