@@ -43,6 +43,7 @@ from bot.order import BadOrder, Order
 from bot.recorded import recorded
 from bot.recorder import RecordedSpeaker, Recorder
 from bot.result import as_dropped, result_of
+from bot.return_call import BROKEN_OFF, recall, remember
 from bot.senses import open_senses
 from bot.settings import BotSettings
 from bot.speech.audio import Pcm
@@ -65,7 +66,7 @@ from flows.schema import FlowError
 from flows.state import State
 from sip.settings import SipSettings
 from store.calls import Calls, NewCall
-from store.live import Snapshot
+from store.live import LiveCalls, Snapshot
 from store.live_holding import Holding
 
 log = logging.getLogger("leadline.job")
@@ -98,6 +99,7 @@ class Seat:
     flow: Flow
     history: History
     holding: Holding
+    live: LiveCalls
     settings: BotSettings
     calls: Calls
 
@@ -141,7 +143,7 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
                 async with stores.writer_of(call.id) as writer:
                     sip_id = arrived.attributes.get("sip.callID", "") if arrived is not None else ""
                     history = History(call, writer, stores.events, sip_call_id=sip_id, region=flow.locale.region)
-                    seat = Seat(ctx, parts, flow, history, holding, settings, stores.calls)
+                    seat = Seat(ctx, parts, flow, history, holding, stores.live, settings, stores.calls)
                     try:
                         async with recorded(parts.recorder, history):
                             over = await _converse(seat, usable(before, flow), arrived)
@@ -166,7 +168,7 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
     ctx, parts, flow, history = seat.ctx, seat.parts, seat.flow, seat.history
     call = history.call
     ctx.log_context_fields = {"call_id": call.id}
-    snapshot = _begin(seat, before)
+    snapshot = await _begin(seat, before)
     settings, switchboard = seat.settings, _switchboard(seat)
     if snapshot.state.focus.stage == "human":
         switchboard.adopt()
@@ -216,7 +218,7 @@ async def _talk(seat: Seat, conversation: Conversation) -> None:
         await asyncio.wait_for(seat.parts.mouth.say(APOLOGY), _APOLOGY_S)
 
 
-def _begin(seat: Seat, before: Snapshot | None) -> Snapshot:
+async def _begin(seat: Seat, before: Snapshot | None) -> Snapshot:
     """The state to start from: a new one, or where a predecessor stopped."""
     flow, history, call = seat.flow, seat.history, seat.history.call
     if before is not None:
@@ -227,7 +229,16 @@ def _begin(seat: Seat, before: Snapshot | None) -> Snapshot:
     law = rule(_e164(call.caller, flow), _e164(call.callee, flow), call.lead)
     there = ",".join(seat.settings.destinations)
     facts = {"caller": call.caller, "callee": call.callee, DESTINATIONS: there, LAW: law}
-    state = begin(flow, call_id=call.id, direction=call.direction, at=call.created_at, facts=facts, lead=call.lead)
+    earlier = await recall(seat.live, flow, call)
+    state = begin(
+        flow,
+        call_id=call.id,
+        direction=call.direction,
+        at=call.created_at,
+        facts=facts,
+        lead=call.lead,
+        earlier=earlier,
+    )
     return Snapshot(call, state)
 
 
@@ -236,6 +247,8 @@ async def _finish(seat: Seat, state: State, switchboard: Switchboard) -> None:
     result = result_of(seat.flow, state)
     seat.history.finished(result.record, result.disposition, result.score, time.time())
     await seat.history.flush()
+    if result.disposition in BROKEN_OFF:
+        await remember(seat.live, seat.flow, Snapshot(seat.history.call, state))
     await seat.parts.line.close()
     await switchboard.close()
     await hang_up(seat.ctx.api, seat.ctx.room)

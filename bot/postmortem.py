@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.result import DROPPED, as_dropped, result_of
+from bot.return_call import remember
 from bot.stores import Stores
 from flows.flow import Flow
 from flows.model import Direction
@@ -51,6 +53,7 @@ async def _close(stores: Stores, last: Snapshot, flow: Flow | None, at: float) -
             result = result_of(flow, state)
             writer.put(write(Calls.keep_flow, flow.hash, flow.name, flow.body))
             writer.put(write(Calls.finish, call.id, result.disposition, result.score, result.record, at))
+            await remember(stores.live, flow, replace(last, state=state))
         await writer.flush()
     stores.events.publish(call.id, "ended", at=at, disposition=state.disposition or DROPPED, score=0)
 

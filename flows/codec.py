@@ -60,7 +60,7 @@ def load_state(data: Data) -> State:
             call_id=data["call_id"],
             flow_hash=data["flow_hash"],
             context=_context(data["context"]),
-            answers=MappingProxyType({name: _answer(answer) for name, answer in data["answers"].items()}),
+            answers=_answers(data["answers"]),
             pending=tuple(_effect(effect) for effect in data["pending"]),
             disposition=data["disposition"],
             focus=_focus(data["focus"]),
@@ -101,7 +101,14 @@ def _value(data: object) -> Value:
 
 
 def _context(data: Data) -> Context:
-    return Context(Direction(data["direction"]), data["began_at"], _frozen(data["facts"]), _frozen(data["lead"]))
+    earlier = _answers(data.get("earlier", {}))
+    return Context(
+        Direction(data["direction"]), data["began_at"], _frozen(data["facts"]), _frozen(data["lead"]), earlier
+    )
+
+
+def _answers(data: Data) -> Mapping[str, Answer]:
+    return MappingProxyType({name: _answer(answer) for name, answer in data.items()})
 
 
 def _answer(data: Data) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from flows import closing, handover, recording
+from flows import again, closing, handover, recording
 from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
 from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silence
 from flows.flow import CALLBACK, Flow
@@ -15,6 +15,7 @@ from flows.hear.heard import NO_INTENT, Hearing, Intent
 from flows.lines import INTENTS_ANSWERED
 from flows.model import (
     EMPTY,
+    Answer,
     Answered,
     Direction,
     Done,
@@ -40,7 +41,7 @@ from flows.model import (
     changed,
 )
 from flows.record import record
-from flows.state import Context, Focus, State
+from flows.state import NO_ANSWERS, Context, Focus, State
 from flows.turn import Turn, unsaid
 from flows.wishes import ask_guess, doubtful_answer, guess, knows_not, leave, model_wish, only_asks, reply, take_guess
 
@@ -61,9 +62,13 @@ def begin(
     at: float,
     facts: Mapping[str, str] = EMPTY,
     lead: Mapping[str, str] = EMPTY,
+    earlier: Mapping[str, Answer] = NO_ANSWERS,
 ) -> State:
-    """Return the state of a call that has not been answered yet; `at` is Unix seconds."""
-    context = Context(direction, at, MappingProxyType(dict(facts)), MappingProxyType(dict(lead)))
+    """Return the state of a call that has not been answered yet; `at` is Unix seconds.
+
+    `earlier`: answers of this caller's call that broke off, which the caller is offered to go on with.
+    """
+    context = Context(direction, at, MappingProxyType(dict(facts)), MappingProxyType(dict(lead)), earlier)
     turn = Turn(flow, State(call_id, flow.hash, context), at)
     _prefill(turn)
     return turn.state
@@ -108,7 +113,8 @@ def _answered(turn: Turn) -> None:
         args = MappingProxyType({name: turn.text(text) for name, text in lookup.args.items()})
         turn.act(lambda id_, tool=lookup.tool, args=args: Lookup(id_, tool, args))  # type: ignore[misc]
     turn.disclose()
-    go_on(turn)
+    if not (again.face_first_question(turn) and ask_guess(turn, again.GO_ON)):
+        go_on(turn)
 
 
 def _heard(turn: Turn, event: Heard) -> None:

@@ -26,6 +26,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "guess_callback": (),  # another time?
     "guess_wrong_number": (),  # the wrong person?
     "guess_not_interested": (),  # end the call?
+    "guess_go_on": (),  # to a caller whose call broke off: go on where we stopped?
     "transferring": (),
     "transfer_failed": (),  # nobody took the call; a callback is offered next
     "transfer_goodbye": (),  # the same, where the flow has no callback to offer
@@ -56,6 +57,7 @@ GUESS_LINES = {
     "wrong_number": "guess_wrong_number",
     "not_interested": "guess_not_interested",
     "goodbye": "guess_not_interested",
+    "go_on": "guess_go_on",
 }
 #: Lines without which a flow is whole.
 OPTIONAL_LINES = (*TRANSFER_LINES, *GUESS_LINES.values(), "thinking")

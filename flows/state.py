@@ -24,6 +24,7 @@ class Context:
     began_at: float
     facts: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     lead: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    earlier: Mapping[str, Answer] = field(default_factory=lambda: NO_ANSWERS)  #: of this caller's call that broke off
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import re
 from types import MappingProxyType
 from typing import Final
 
-from flows import closing
+from flows import again, closing
 from flows.answering import DOUBTED, OPEN_TYPES, keep, understand
-from flows.asking import CONFIRM_NO_INPUT_S, MENU, open_callback, repeat
+from flows.asking import CONFIRM_NO_INPUT_S, MENU, go_on, open_callback, repeat
 from flows.flow import CALLBACK
 from flows.grounding import grounded_reply
 from flows.hear import hear
@@ -156,6 +156,9 @@ def follow(turn: Turn, wish: str) -> None:
             closing.hand_over(turn)
         case "callback" | "busy":
             open_callback(turn)
+        case again.GO_ON:
+            again.take_up(turn)
+            go_on(turn)
         case "goodbye":
             closing.end(turn, "abandoned")
         case _:

@@ -24,6 +24,7 @@ RENEW_S: Final = 1.0
 SUCCESSION_S: Final = 5.0  #: how long whoever takes a call from a dead owner has until a new one must have claimed it
 OVER: Final = "over"  #: the holder of a call that ended as it should, for as long as processes may still ask
 OVER_S: Final = 60.0
+AGAIN_S: Final = 600.0  #: how long a caller whose call broke off may take to call again and go on
 KEPT_S: Final = 900.0  #: a record that nobody writes any more is forgotten after this
 
 
@@ -141,6 +142,14 @@ class LiveCalls(Protocol):
         """How many more calls all workers together take, not counting the worker `but`."""
         ...
 
+    async def remember(self, number: str, snapshot: str) -> None:
+        """Keep where a call with this number broke off, for `AGAIN_S` seconds."""
+        ...
+
+    async def recall(self, number: str) -> str | None:
+        """Where the last call with this number broke off; given out once."""
+        ...
+
     async def forget(self, number: str) -> int:
         """Erase what is kept of calls from or to this number; how many records that were."""
         ...
@@ -163,6 +172,7 @@ class MemoryLive:
         self._clock = clock
         self._records: dict[str, _Record] = {}
         self._workers: dict[str, tuple[int, float]] = {}
+        self._broken_off: dict[str, tuple[str, float]] = {}
         self.away = False  #: True: as if the store could not be reached
         self.epochs = 0
 
@@ -172,6 +182,7 @@ class MemoryLive:
         if empty:
             self._records.clear()
             self._workers.clear()
+            self._broken_off.clear()
 
     async def claim(self, room: str, owner: Owner) -> Claim:
         now, before = self._now(), self._records.get(room)
@@ -231,12 +242,20 @@ class MemoryLive:
         now = self._now()
         return sum(free for name, (free, until) in self._workers.items() if until > now and name != but)
 
+    async def remember(self, number: str, snapshot: str) -> None:
+        self._broken_off[number] = (snapshot, self._now() + AGAIN_S)
+
+    async def recall(self, number: str) -> str | None:
+        snapshot, until = self._broken_off.pop(number, (None, 0.0))
+        return snapshot if until > self._now() else None
+
     async def forget(self, number: str) -> int:
         self._now()
+        remembered = self._broken_off.pop(number, None) is not None
         about = [room for room, record in self._records.items() if concerns(record.snapshot, number)]
         for room in about:
             self._records[room] = replace(self._records[room], snapshot=None)
-        return len(about)
+        return len(about) + remembered
 
     def _now(self) -> float:
         if self.away:

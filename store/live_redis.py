@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Final, Self, cast
@@ -10,12 +11,13 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from store.live import KEPT_S, LEASE_S, OVER, OVER_S, SUCCESSION_S, Claim, LiveAway, Lost, Owner, concerns
+from store.live import AGAIN_S, KEPT_S, LEASE_S, OVER, OVER_S, SUCCESSION_S, Claim, LiveAway, Lost, Owner, concerns
 from store.redis_events import AWAY
 
 RECORD: Final = "leadline:live:"  #: + room: owner, order, where, generation, deaths, snapshot, flow
 LEASES: Final = "leadline:leases"
 WORKERS: Final = "leadline:workers"  #: until when a worker's word holds; how many calls it takes: WORKERS + ":free"
+AGAIN: Final = "leadline:again:"  #: + digest of a number: where its last call broke off
 _ASK_S: Final = 1.0
 
 _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000); "
@@ -169,6 +171,13 @@ class RedisLive:
     async def free(self, but: str = "") -> int:
         return int(await self._eval(_FREE, [WORKERS, f"{WORKERS}:free"], but))
 
+    async def remember(self, number: str, snapshot: str) -> None:
+        await _answer(self._redis.set(_broken_off(number), snapshot, px=round(AGAIN_S * 1000)))
+
+    async def recall(self, number: str) -> str | None:
+        found: str | None = await _answer(self._redis.getdel(_broken_off(number)))
+        return found
+
     async def forget(self, number: str) -> int:
         try:
             keys = [key async for key in self._redis.scan_iter(match=f"{RECORD}*", count=200)]
@@ -177,7 +186,7 @@ class RedisLive:
         about = [key for key in keys if concerns(await self._snapshot(key), number)]
         for key in about:
             await _answer(self._redis.hdel(key, "snapshot"))
-        return len(about)
+        return len(about) + int(await _answer(self._redis.delete(_broken_off(number))))
 
     async def _snapshot(self, key: str) -> str | None:
         found: str | None = await _answer(cast("Awaitable[str | None]", self._redis.hget(key, "snapshot")))
@@ -195,6 +204,11 @@ async def _answer(asked: Awaitable[Any]) -> Any:
         return await asked
     except AWAY as away:
         raise LiveAway(f"Redis is away ({away})") from away
+
+
+def _broken_off(number: str) -> str:
+    """The number itself is in no key: keys show in monitors and logs."""
+    return AGAIN + hashlib.sha256(number.encode()).hexdigest()
 
 
 def _ms(seconds: float) -> str:

@@ -11,6 +11,7 @@ from cli.stack.stack import Stack
 from sip.phone import Phone, PhoneCall
 from sip.phone.voice import LOUD_DB
 from tests.e2e_support import (
+    B2B,
     FRESH,
     SHORT,
     at_rest,
@@ -43,6 +44,26 @@ async def test_keys_finish_a_flow(site: Stack) -> None:
         assert call.ended_by == "remote"
     (row,) = await finished(site.at, "+12025550160")
     assert (row.disposition, row.score) == ("qualified", 1)
+
+
+async def test_who_was_cut_off_and_calls_again_goes_on_where_it_stopped(site: Stack) -> None:
+    async with calling(site.at, B2B, "+12025550164") as call:
+        for keys in ("1", "25#"):
+            await bot_turn(call)
+            await call.media.send_dtmf(keys)
+        await bot_turn(call)
+    (row,) = await finished(site.at, "+12025550164")
+    assert row.disposition == "abandoned"
+    async with calling(site.at, B2B, "+12025550164") as call:
+        for keys in ("1", "12000#"):  # yes, go on; and the budget, which was the open question
+            await bot_turn(call)
+            await call.media.send_dtmf(keys)
+        await bot_turn(call)
+    row = (await finished(site.at, "+12025550164", 2))[0]
+    answers = row.record["answers"]
+    assert isinstance(answers, dict)
+    assert set(answers) == {"good_time", "company_size", "budget"}
+    assert "where we stopped" in " ".join(await said(site.at, row, "bot"))
 
 
 async def test_a_flow_as_flow_new_writes_it_takes_a_real_call(site: Stack) -> None:

@@ -186,6 +186,18 @@ async def test_capacity_is_counted_over_all_workers_that_are_alive(world: World)
     assert await live.free() == 2
 
 
+async def test_where_a_call_broke_off_is_given_out_once_and_can_be_erased(world: World) -> None:
+    live = world.live
+    await live.remember("+12025550142", "one")
+    await live.remember("+12025550142", "two")
+    assert await live.recall("+12025550143") is None
+    assert await live.recall("+12025550142") == "two"
+    assert await live.recall("+12025550142") is None
+    await live.remember("+12025550142", "three")
+    assert await live.forget("+12025550142") == 1
+    assert await live.recall("+12025550142") is None
+
+
 async def test_a_number_is_erased_and_the_call_goes_on(world: World) -> None:
     live, mine, other = world.live, next(_rooms), next(_rooms)
     for room, text in ((mine, snapshot()), (other, snapshot().replace("+12025550142", "+12025550143"))):
