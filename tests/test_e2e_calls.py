@@ -47,19 +47,19 @@ async def test_keys_finish_a_flow(site: Stack) -> None:
 
 
 async def test_who_was_cut_off_and_calls_again_goes_on_where_it_stopped(site: Stack) -> None:
-    async with calling(site.at, B2B, "+12025550164") as call:
+    async with calling(site.at, B2B, "+12025550156") as call:
         for keys in ("1", "25#"):
             await bot_turn(call)
             await call.media.send_dtmf(keys)
         await bot_turn(call)
-    (row,) = await finished(site.at, "+12025550164")
+    (row,) = await finished(site.at, "+12025550156")
     assert row.disposition == "abandoned"
-    async with calling(site.at, B2B, "+12025550164") as call:
+    async with calling(site.at, B2B, "+12025550156") as call:
         for keys in ("1", "12000#"):  # yes, go on; and the budget, which was the open question
             await bot_turn(call)
             await call.media.send_dtmf(keys)
         await bot_turn(call)
-    row = (await finished(site.at, "+12025550164", 2))[0]
+    row = (await finished(site.at, "+12025550156", 2))[0]
     answers = row.record["answers"]
     assert isinstance(answers, dict)
     assert set(answers) == {"good_time", "company_size", "budget"}
