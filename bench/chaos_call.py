@@ -97,7 +97,7 @@ class Answering:
         if question == self._answered:
             return
         self._answered = question
-        await asyncio.sleep(self.rng.uniform(0.4, 1.6))
+        await asyncio.sleep(self.rng.uniform(1.0, 2.2))
         keys = _YES if state.focus.stage == "confirm" else KEYS[state.focus.slot]
         await call.media.send_dtmf(keys, ms=_PRESS_MS, gap_ms=60)
         self.typed.set()

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from bot.body import Body
 from bot.ear import Turn as Utterance
-from bot.floor import Batch, Clock, Exit, Floor
+from bot.floor import REST_S, Batch, Clock, Exit, Floor
 from bot.inbox import (
     Arrived,
     Away,
@@ -181,6 +181,7 @@ class Conversation:
         elif self.state.ended:
             self._exit.over.set()  # all was said: only the hanging up was missing
         else:
+            self._clock.keys_from = at + REST_S
             self._happen(Resumed(at), again=unfinished(self.state.pending))
 
     async def _on_parting(self, signal: Gone | Leave) -> None:
@@ -227,6 +228,8 @@ class Conversation:
         self._floor.thinking.foresee(self._flow, self.state, text, at=self._body.now())
 
     def _on_key(self, key: str, at: float) -> None:
+        if at < self._clock.keys_from:
+            return
         entry = self._body.keys.press(key, at)
         if entry is None and self._body.keys.deadline is None:
             return  # a key that means nothing here: it must not silence the question, nor stop the clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Final
 
 from bot.doubt import Doubt
 from bot.ear import Turn as Utterance
@@ -12,6 +13,9 @@ from bot.mind_turn import Thinking
 from bot.patter import DeadAir, Patter
 from bot.waterfall import Waterfall
 from flows.model import Effect, Say
+
+#: After a call was taken over: how long keys of an entry begun before may still come.
+REST_S: Final = 0.8
 
 
 @dataclass(slots=True)
@@ -24,6 +28,9 @@ class Clock:
     call: float | None = None
     call_max_s: float = 600.0
     human_max_s: float = 3600.0  #: how long the caller may talk with a person who took the call over
+    keys_from: float = (
+        0.0  #: keys before this are the rest of an entry that died with the process that had its beginning
+    )
     short: float | None = None  #: when a sound over an `ignore_short` prompt stops being short
 
     def next(self, *others: float | None) -> float | None:
