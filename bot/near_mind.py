@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from flows.flow import Flow
-from flows.hear import IntentModel
+from flows.hear import IntentModel, intent
 from flows.model import Meaning
 from flows.state import State
 from flows.suggestion import unsure
@@ -33,8 +33,8 @@ class NearMind:
         self._behind = behind
 
     def unsure(self, flow: Flow, state: State, text: str, *, at: float) -> bool:
-        """See `Mind`."""
-        return unsure(flow, state, text, at=at)
+        """See `Mind`: also True where a refusal may hold more, "no thanks, and put it in the computer that I don't want it"."""
+        return unsure(flow, state, text, at=at) or intent(text).name == "not_interested"
 
     async def understand(self, flow: Flow, state: State, text: str, *, at: float) -> Meaning | None:
         """See `Mind`: what the language model says counts; without an answer from it, the nearest example."""

@@ -147,6 +147,8 @@ def _heard(turn: Turn, event: Heard) -> None:
 
 
 def _heard_answer(turn: Turn, event: Heard, wish: Intent) -> None:
+    if wish.name == "not_interested" and guess(event).name == "opt_out" and ask_guess(turn, "opt_out"):
+        return
     if leave(turn, event, wish) or correct(turn, event.text):
         return
     if wish.name in INTENTS_ANSWERED and only_asks(turn, event.text, wish):

@@ -78,6 +78,14 @@ def test_keys_of_an_answer_count_too() -> None:
     assert state.focus.guess == ""
 
 
+def test_a_refusal_that_may_be_more_is_asked_about() -> None:
+    more = "no thanks and put it in the computer that I don't want it"
+    _, effects = after(Heard(AT, more, Meaning("opt_out", GUESS)))
+    assert said(effects) == ASKED
+    state, _ = after(Heard(AT, more))
+    assert state.disposition == "not_interested"
+
+
 def test_it_is_asked_once() -> None:
     _, effects = after(ODD, Heard(AT, "no"), ODD)
     assert ASKED not in said(effects)
