@@ -136,7 +136,7 @@ def _external() -> Endpoints:
     if missing:
         pytest.skip(f"--sip-edge=external needs {', '.join(missing)}")
     return Endpoints(
-        run_dir=Path("run"),
+        run_dir=Path(os.environ.get("LEADLINE_RUN_DIR", "run")),  # noqa: TID251 -- the suite's own settings
         sip_ip=values["sip_ip"],
         sip_port=int(values["sip_port"]),
         livekit_url=values["livekit_url"],

@@ -234,6 +234,8 @@ async def at_rest(stack: Stack) -> set[int]:
 
     async def rests() -> bool:
         family.clear()
+        if not isinstance(stack, Stack):  # a worker that others started: its processes are theirs
+            return not await rooms(stack.at)
         family.update(processes(stack))
         return not await rooms(stack.at) and len(family) == _FAMILY + BotSettings().idle_processes
 
@@ -247,4 +249,4 @@ async def at_rest(stack: Stack) -> set[int]:
 async def nothing_left(stack: Stack, before: set[int], calls: int = 1) -> None:
     """Wait until the worker rests again, and check that the processes of so many calls are gone."""
     after = await at_rest(stack)
-    assert len(before - after) >= calls
+    assert len(before - after) >= calls or not isinstance(stack, Stack)
