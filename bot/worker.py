@@ -215,9 +215,15 @@ def _check(settings: BotSettings, livekit: LiveKitSettings) -> None:
     for modality, choice in settings.providers().items():
         check(modality, choice, settings.base_url(modality))
     try:
-        load_flow(settings.flow)
+        flow = load_flow(settings.flow)
     except FlowError as wrong:
         raise WorkerUnusable(f"LEADLINE_BOT_FLOW: {wrong}") from None
+    plan = flow.closing.transfer
+    if plan is not None and not plan.to.startswith(("+", "sip")) and plan.to not in settings.destinations:
+        log.info(
+            "flow %s puts callers through to %r, which LEADLINE_BOT_DESTINATIONS does not name: they are offered a callback",
+            *(flow.name, plan.to),
+        )
 
 
 async def _check_keys(livekit: LiveKitSettings) -> None:

@@ -73,11 +73,22 @@ async def number_leads_to(
 
 
 async def dial(
-    lk: api.LiveKitAPI, room: str, address: str, *, ringing_s: int = 20, dtmf: str = "", max_call_s: int = 600
+    lk: api.LiveKitAPI,
+    room: str,
+    address: str,
+    *,
+    ringing_s: int = 20,
+    dtmf: str = "",
+    max_call_s: int = 600,
+    credentials: tuple[str, str] = ("", ""),
 ) -> api.SIPParticipantInfo:
     """Call CALLEE at host:port and wait for the answer. Raises api.TwirpError, api.SipCallError."""
+    user, password = credentials
+    trunk = api.SIPOutboundConfig(
+        hostname=address, transport=api.SIPTransport.SIP_TRANSPORT_UDP, auth_username=user, auth_password=password
+    )
     request = api.CreateSIPParticipantRequest(
-        trunk=api.SIPOutboundConfig(hostname=address, transport=api.SIPTransport.SIP_TRANSPORT_UDP),
+        trunk=trunk,
         sip_number=OURS,
         sip_call_to=CALLEE,
         room_name=room,

@@ -216,6 +216,13 @@ async def test_hold_and_resume(at: Endpoints, lk: api.LiveKitAPI, me: Phone) -> 
 # Outbound
 
 
+async def test_outbound_digest(at: Endpoints, lk: api.LiveKitAPI, far: Phone) -> None:
+    far.manner.on_call, far.manner.credentials = answer(), ("u", "p")
+    async with Listener(at, fresh("auth")) as bot:
+        await dial(lk, bot.name, where(far), credentials=("u", "p"))
+        await far.calls[0].hangup()
+
+
 async def test_the_maximum_duration_ends_a_call(at: Endpoints, lk: api.LiveKitAPI, far: Phone) -> None:
     room = fresh("long")
     far.manner.on_call = answer()
