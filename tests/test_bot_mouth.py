@@ -128,6 +128,22 @@ async def test_fixed_prompts_are_rendered_once_per_machine_and_names_never_reach
     assert len([*tmp_path.iterdir()]) == 2  # noqa: ASYNC240
 
 
+async def test_what_may_be_said_next_is_rendered_before_it_is_asked_for() -> None:
+    asked: list[str] = []
+
+    class Telling(ScriptedVoice):
+        def render(self, text: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+            asked.append(text)
+            return super().render(text)
+
+    studio = Studio(Telling(), PromptCache(None), OnTheSpot())
+    studio.ahead(["Got it. Fifty people.", "Got it."])
+    await turns()
+    assert asked == ["Got it.", "Fifty people."]
+    assert (await studio.clip("Fifty people.")).whole
+    assert len(asked) == 2
+
+
 def test_sentences_are_split_where_a_person_would_breathe() -> None:
     assert sentences("Thanks. How many people? It's $1,500 a month.") == [
         "Thanks.",
