@@ -10,9 +10,10 @@ export function Transcript({ view, began, playing, seek }: {
   const end = useRef<HTMLDivElement>(null);
   const now = playing === null ? -1 : current(view.turns, playing);
   const count = view.turns.length;
+  const live = useRef(view.call.ended_at === null); // a call read afterwards is read from its beginning
   useEffect(() => {
-    if (view.call.ended_at === null) end.current?.scrollIntoView?.({ block: "nearest" });
-  }, [count, view.speaking, view.hearing, view.call.ended_at]);
+    if (live.current) end.current?.scrollIntoView?.({ block: "nearest" });
+  }, [count, view.speaking, view.hearing]);
   return (
     <section className="panel transcript" aria-labelledby="said">
       <h2 id="said">Said</h2>
