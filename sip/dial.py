@@ -12,14 +12,13 @@ from google.protobuf.duration_pb2 import Duration
 from livekit import api
 
 from sip.outcome import Ending, Outcome, of_error, of_status
-from sip.rooms import FAILURES, POLL_S, agent_ready, delete_room, is_up, participants, room_with_agent
+from sip.rooms import AGENT, FAILURES, POLL_S, agent_ready, delete_room, is_up, participants, room_with_agent
 from sip.routes import Route
 
 __all__ = ["Dialled", "Invite", "Stage", "dial", "hang_up", "is_up"]
 
 Stage: TypeAlias = Literal["waiting for the agent", "dialling", "ringing"]
 
-AGENT = "leadline"
 CALLEE = "callee"  #: the identity of whom we call, in the room
 AGENT_READY_S = 10.0
 

@@ -13,6 +13,8 @@ from livekit.protocol.models import ParticipantInfo
 
 log = logging.getLogger(__name__)
 
+#: The agent that takes our calls; workers register under this name.
+AGENT = "leadline"
 #: What the room outlives: nobody coming, and the caller's leaving.
 EMPTY_S, DEPARTURE_S = 60, 5
 POLL_S = 0.05

@@ -17,14 +17,13 @@ from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOu
 
 from sip import guards
 from sip.guards import GuardName, Objection
+from sip.rooms import AGENT
 from sip.trunk_json import JsonFile, Place, TrunkFileError, read_json, spellings
 
 ThingKind: TypeAlias = Literal["inbound", "outbound", "rule"]
 Trunk: TypeAlias = SIPInboundTrunkInfo | SIPOutboundTrunkInfo
 Thing: TypeAlias = SIPInboundTrunkInfo | SIPOutboundTrunkInfo | SIPDispatchRuleInfo
 
-#: The agent that rules written with "flow" send calls to.
-AGENT = "leadline"
 _ID = "ST_"
 _MESSAGES: Mapping[ThingKind, type[Thing]] = {
     "inbound": SIPInboundTrunkInfo,

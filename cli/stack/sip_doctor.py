@@ -20,9 +20,9 @@ from sip import guards
 from sip.guards import Objection
 from sip.matching import Incoming, match
 from sip.reach import Reached, options, transport_of
-from sip.rooms import agent_ready, room_with_agent
+from sip.rooms import AGENT, agent_ready, room_with_agent
 from sip.settings import open_api
-from sip.trunk_files import AGENT, Plan
+from sip.trunk_files import Plan
 from sip.trunks import stored
 
 _SKEW_S = 5.0  #: LiveKit refuses tokens that are not valid yet; a minute is granted, this warns before
