@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 EXIT_CODES = """
 Exit codes: 0 answered · 3 busy · 4 declined or unwanted · 5 unanswered · 6 refused by the gate · 7 trunk, gateway, agent
 or LiveKit out of order · 8 no such number · 9 blocked by the network · 1 wrong settings · 2 wrong usage · 130
-interrupted.
+and 143 interrupted.
 """
 _EXIT = {"answered": 0, "busy": 3, "declined": 4, "unwanted": 4, "unanswered": 5, "not_found": 8, "blocked": 9}
 _REFUSED, _OUT_OF_ORDER = 6, 7
@@ -94,14 +95,22 @@ def call(
 
     try:
         wish = Wish(number, flow, trunk, caller_id, _lead(var or []), ring, longest)
-        code = asyncio.run(place_call(find_target(name), wish, console, Shown(watch, as_json, dry_run)))
+        code = asyncio.run(_until_told(place_call(find_target(name), wish, console, Shown(watch, as_json, dry_run))))
     except (CallError, FlowError, RouteError, SipSettingsError, StackError, StoreError, ValidationError) as wrong:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(str(wrong))}")
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError) as told:
         Console(stderr=True).print("interrupted: the call is ended")
-        raise typer.Exit(130) from None
+        raise typer.Exit(130 if isinstance(told, KeyboardInterrupt) else 143) from None
     raise typer.Exit(code)
+
+
+async def _until_told(work: Coroutine[None, None, int]) -> int:
+    """Do the work; SIGTERM ends it as Ctrl-C does, so that no phone rings on without anybody behind it."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await work
 
 
 call.__doc__ = f"{call.__doc__}\n{EXIT_CODES}"

@@ -170,14 +170,18 @@ async def test_who_does_not_answer(endpoints: Endpoints, files: Files) -> None:
     assert await rooms(endpoints) == []
 
 
-async def test_interrupting_stops_the_ringing_phone(endpoints: Endpoints, files: Files) -> None:
-    number = "+12025550181"
+@pytest.mark.parametrize(
+    ("number", "told", "code"), [("+12025550181", signal.SIGINT, 130), ("+12025550185", signal.SIGTERM, 143)]
+)
+async def test_interrupting_stops_the_ringing_phone(
+    endpoints: Endpoints, files: Files, number: str, told: signal.Signals, code: int
+) -> None:
     async with Phone(user=number, on_call=no_answer()) as phone:
         process = await start_call(endpoints, number, phone.port, files.flows["short"])
         await eventually(lambda: bool(phone.calls), 30)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(told)
         output, _ = await asyncio.wait_for(process.communicate(), 30)
-        assert (process.returncode, "the call is ended" in output.decode()) == (130, True), output
+        assert (process.returncode, "the call is ended" in output.decode()) == (code, True), output
         await phone.calls[0].wait_ended(10)
         assert phone.errors == []
     (row,) = await finished(endpoints, number)
