@@ -6,10 +6,14 @@ Job processes fork from it, so a call owns none of this memory and loads nothing
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from bot.providers import ProviderUnusable, preload
 from bot.settings import BotSettings
@@ -23,6 +27,7 @@ from bot.studio import PromptCache, Studio
 from flows.flow import Flow
 from flows.prompts import fixed
 from store.flowfiles import list_flows, load_flow
+from store.settings import StoreSettings
 
 __all__ = ["CACHE", "FLOWS", "INTENTS", "RECOGNISER", "VOICE"]
 
@@ -64,7 +69,13 @@ def _import_model() -> None:
         log.error("calls go by the rules alone: %s", wrong)
 
 
+def _import_driver() -> None:
+    with contextlib.suppress(ArgumentError, NoSuchModuleError, ImportError):  # the worker has said so already
+        make_url(StoreSettings().database_url).get_dialect().import_dbapi()  # 0.2 s of a call's loop otherwise
+
+
 _import_model()
+_import_driver()
 if VOICE is not None and SETTINGS.tts == "local":
     _render_fixed_prompts(VOICE)
 builtin()  # maps the detector's weights before the first fork

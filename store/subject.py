@@ -62,6 +62,8 @@ def _pattern(full: str, national: str) -> str:
     """The number with or without its country code, in digits or in words, and not as a part of a longer number."""
     code = full[: len(full) - len(national.lstrip("0"))] if full.endswith(national.lstrip("0")) else ""
     front = f"(?:\\+?{_spaced(code)}{_APART})?" if code else ""
+    if code != "1":
+        front += f"(?:{_SAID['0']}{_APART})?"  # the trunk prefix that many countries dial at home
     return rf"(?<![0-9+])(?<![A-Za-z]){front}{_spaced(national)}(?![0-9A-Za-z])"
 
 
