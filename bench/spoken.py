@@ -41,6 +41,8 @@ _CHOICES: Final = {
     "electric": ("electricity", "storage heaters", "electric heating"),
     "heat_pump": ("heat pump", "air source", "ground source"),
 }
+#: Where the ear prefers the names of digits.
+_DICTATED: Final = ("phone", "digits")
 PACES: Final = (0.93, 1.06, 1.14)
 NOISE_DB: Final = 15.0
 _BABBLE: Final = 6
@@ -113,12 +115,16 @@ def spoken(seed: int = 1) -> dict[str, object]:
     found: dict[str, object] = {"text": _score([(phrase, phrase.text) for phrase in everything], guesses)}
     for name, noise_db in (("clean", None), (f"noise_{NOISE_DB:.0f}_db", NOISE_DB)):
         heard = [
-            (phrase, RECOGNISER.transcribe(line.carry(pcm, noise_db, at), preferred.get(phrase.kind, ())).text)
+            (phrase, _transcribe(line.carry(pcm, noise_db, at), phrase.kind, preferred.get(phrase.kind, ())))
             for at, (phrase, pcm) in enumerate(zip(everything, speech, strict=True))
         ]
         found[name] = _score(heard, guesses)
     method = f"synthesised speech, {len(PACES)} voices (pitch and pace shifted), G.711 mu-law, noise: {_BABBLE} talkers"
     return {**found, "method": method, "machine": machine(), "versions": versions()}
+
+
+def _transcribe(samples: Samples, kind: str, preferred: tuple[str, ...]) -> str:
+    return RECOGNISER.transcribe(samples, preferred, digits=kind in _DICTATED).text
 
 
 def _score(heard: Sequence[tuple[Phrase, str]], guesses: NearestExample) -> dict[str, object]:

@@ -41,7 +41,7 @@ _CLAUSE = re.compile(
     r"[.;?!,]\s+|\s+(?:but|and)\s+(?=(?:we|i|our|my|the|it|want|need|would|you)\b)|\s+and\s+(?=we're|i'm|we'd|i'd|it's)"
 )
 _DAY = re.compile(
-    r"\b(?:to(?:day|night|morrow)|(?:mon|tues|wednes|thurs|fri|satur|sun)day|week|month|(?:in|after) \w+ days?|"
+    r"\b(?:to-?(?:day|night|morrow)|(?:mon|tues|wednes|thurs|fri|satur|sun)day|week|month|(?:in|after) \w+ days?|"
     r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|"
     r"nov(?:ember)?|dec(?:ember)?|\d+(?:st|nd|rd|th)|\d+/\d+|(?:in|an) (?:hours?|minutes?)|from now)\b"
 )

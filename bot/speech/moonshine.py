@@ -5,6 +5,7 @@ The weights are three files of the wheel moonshine-voice 0.1.0, whose own librar
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
@@ -28,6 +29,8 @@ _DIGIT_WORDS: Final = tuple(
 )
 _BONUS: Final = 3.0  #: log-probability added per hotword token
 _DIGIT_BONUS: Final = 2.0  #: log-probability for a digit's name where digits are dictated: "five five" is no "bye bye"
+#: "To-morrow" and "to-day", which the model learned from old books.
+_OLD_SPELLING: Final = re.compile(r"\b([Tt]o)-(morrow|day|night)\b")
 _LOOPS: Final = ((1, 7), (2, 4), (3, 4), (4, 3), (5, 3), (6, 3))  #: cycle, repeats: nobody says that, a decoder does
 
 Cache: TypeAlias = dict[str, npt.NDArray[np.float32]]
@@ -206,7 +209,8 @@ class Moonshine:
 
     def _text(self, ids: tuple[int, ...]) -> str:
         raw = b"".join(self._vocabulary[i] for i in ids if i > _EOS)
-        return raw.decode("utf-8", "replace").replace(_SPACE, " ").strip()
+        written = raw.decode("utf-8", "replace").replace(_SPACE, " ").strip()
+        return _OLD_SPELLING.sub(r"\1\2", written)
 
 
 def _session(weight: weights.WeightFile, options: ort.SessionOptions) -> ort.InferenceSession:

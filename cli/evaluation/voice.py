@@ -99,8 +99,8 @@ class BehavingCaller(SimulatedCaller):
         intent = _Intent(heard)
         self._behave(self._caller, intent, Expect("confirm" if kind == "confirm" else "open", slot or None))
         line = await self._do(call, intent)
-        if kind != "confirm" and intent.words:
-            self.told.words[slot] = intent.words
+        if intent.words and (kind != "confirm" or intent.words.startswith("No, ")):
+            self.told.words[slot] = intent.words.removeprefix("No, ")  # the last that was said counts
         if intent.interrupts and self._caller.first(f"interrupt {slot}"):
             self.lines.append(line)
             line = await self._speak_into(call, line)
