@@ -46,6 +46,7 @@ class Outcome:
     dead_air: list[float | None] = field(default_factory=list)
     row: Call | None = None
     error: str = ""
+    ended_at: float | None = None
 
     @property
     def completed(self) -> bool:
@@ -116,11 +117,12 @@ async def _call(phone: Phone, where: Edge, redis: Redis, killer: _Killer, caller
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, Exception):
             outcome.error = outcome.error or repr(result)
-    outcome.row = await _row(where, caller)
+    outcome.row = await row_of(where, caller)
     return outcome
 
 
-async def _row(where: Edge, caller: str) -> Call | None:
+async def row_of(where: Edge, caller: str) -> Call | None:
+    """The row of the only call from this number, once it is over."""
     async with open_calls(where.at.database_url, migrated=True) as calls:
         for _ in range(int(_RECORD_S / 0.2)):
             found = [call for call in await calls.list(500) if call.begun.caller == caller]

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from sip.phone import PhoneCall
 from sip.phone.voice import Voice
-from store.live import OVER, LiveAway, Snapshot, SnapshotError
+from store.live import OVER, Snapshot, SnapshotError
 from store.live_redis import RECORD
 
 #: What is typed for each question of b2b-software, and what must be kept of it.
@@ -85,7 +86,7 @@ class Answering:
         """Until the call ends."""
         while not call.ended.is_set():
             await asyncio.sleep(_POLL_S)
-            with contextlib.suppress(LiveAway, OSError):
+            with contextlib.suppress(RedisError, OSError):
                 await self._look(call)
 
     async def _look(self, call: PhoneCall) -> None:

@@ -1,0 +1,287 @@
+"""What callers notice of a fault: `python -m bench.faults drain|overload|soak|redis|livekit [--n N] [--json FILE]`.
+
+drain: SIGTERM to both workers in turn, each replaced, while `n` calls go on. overload: half as many calls again as there
+is room for. soak: `n` calls in a row. redis, livekit: the server is away for `--away` seconds in the middle of `n` calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psutil
+from redis.asyncio import Redis
+
+from bench.chaos import Outcome, row_of
+from bench.chaos_call import WANTED, Answering
+from bench.edge import BOT_NUMBER, CALLER, Edge, edge, route, worker
+from bench.figures import conditions, summary
+from bench.script import Scripted, clips
+from bench.turns import PACE, one
+from bot.speech.audio import Pcm
+from bot.speech.voice import LocalVoice, ShiftedVoice
+from cli.stack.config import StackConfig
+from cli.stack.stack import Stack
+from sip.phone import CallFailed, Phone
+
+_CALL_S: Final = 120.0
+_SETTLED_S: Final = 20.0
+_FLOW: Final = '{"flow": "b2b-software"}'
+_REFUSED_S: Final = 25.0
+
+
+def main() -> None:
+    """Run one and print its figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=("drain", "overload", "soak", "redis", "livekit"))
+    parser.add_argument("--n", type=int, default=8, help="calls")
+    parser.add_argument("--away", type=float, default=3.0, help="redis, livekit: seconds")
+    parser.add_argument("--empty", action="store_true", help="redis: comes back without its data")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    work: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
+        "drain": lambda: drain(given.n),
+        "overload": lambda: overload(given.n),
+        "soak": lambda: soak(given.n),
+        "redis": lambda: outage("redis", given.n, given.away, empty=given.empty),
+        "livekit": lambda: outage("livekit", given.n, given.away, empty=False),
+    }
+
+    async def run() -> dict[str, object]:
+        return await work[given.name]()
+
+    text = json.dumps({"fault": given.name, **asyncio.run(run()), **conditions()}, indent=2)
+    print(text)
+    if given.json:
+        given.json.write_text(text + "\n", encoding="utf-8")
+
+
+async def drain(calls: int) -> dict[str, object]:
+    """A rolling restart of two workers under load."""
+    async with edge("gateway") as where, AsyncExitStack() as running:
+        await route(where, BOT_NUMBER, "leadline", _FLOW)
+
+        async def start(name: str) -> int:
+            return await running.enter_async_context(worker(where, name=name, calls_max=calls, idle_processes=4))
+
+        old = [await start("one"), await start("two")]
+        talking = asyncio.create_task(_hold(where, calls))
+        await asyncio.sleep(calls * 0.7 + 5)
+        began, took = time.time(), []
+        for n, pid in enumerate(old):
+            psutil.Process(pid).send_signal(signal.SIGTERM)
+            await start(f"new-{n}")
+            took.append(await _gone(pid))
+        done = await talking
+    return {**_judged(done), "restart_s": round(time.time() - began, 1), "drained": all(took)}
+
+
+async def _gone(pid: int) -> bool:
+    for _ in range(int(_CALL_S / 0.2)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                await asyncio.sleep(0.2)
+                continue
+        return True
+    return False
+
+
+async def overload(room: int) -> dict[str, object]:
+    """`room` calls by voice, first alone, then with half as many callers again, who redial when they are refused."""
+    spoken = clips(ShiftedVoice(LocalVoice(), PACE))
+    async with edge("gateway") as where, Phone(user=CALLER) as phone:
+        await route(where, BOT_NUMBER, "leadline", _FLOW)
+        async with worker(where, calls_max=room, idle_processes=room, cpu_share=1.0):
+            await asyncio.sleep(2 + room * 0.3)
+            alone = await asyncio.gather(
+                *(one(phone, where, BOT_NUMBER, f"+1202555{1700 + i}", spoken) for i in range(room))
+            )
+            refused: list[tuple[int, float]] = []
+            together = asyncio.create_task(_together(phone, where, room, spoken))
+            await asyncio.sleep(3.0)
+            pressing = [asyncio.create_task(_press(where, i, refused)) for i in range(-(-room // 2))]
+            loaded = await together
+            for task in pressing:
+                task.cancel()
+            await asyncio.gather(*pressing, return_exceptions=True)
+    before, under = (summary([ms for call in calls for _, ms in call.response_ms]) for calls in (alone, loaded))
+    waits = [seconds for _, seconds in refused]
+    return {
+        "room": room,
+        "refused": len(refused),
+        "refused_with": dict(Counter(status for status, _ in refused)),
+        "refused_after_s": {"p50": round(float(np.median(waits)), 2), "max": round(max(waits), 2)} if waits else {},
+        "response_ms_at_100_percent": before,
+        "response_ms_at_150_percent": under,
+        "admitted_unanswered": sum(not call.answered for call in (*alone, *loaded)),
+    }
+
+
+async def _together(phone: Phone, where: Edge, room: int, spoken: dict[str, Pcm]) -> list[Scripted]:
+    return await asyncio.gather(*(one(phone, where, BOT_NUMBER, f"+1202555{1800 + i}", spoken) for i in range(room)))
+
+
+async def _press(where: Edge, i: int, refused: list[tuple[int, float]]) -> None:
+    async with Phone(user=f"+1202555{1900 + i}") as phone:
+        until = time.time() + _REFUSED_S
+        while time.time() < until:
+            asked = time.time()
+            try:
+                call = await phone.call(BOT_NUMBER, where.addr, wait=20)
+            except CallFailed as failed:
+                refused.append((failed.status, time.time() - asked))
+                await asyncio.sleep(1.0)
+            else:
+                await call.hangup()  # somebody else has hung up: there was room
+                return
+
+
+async def soak(calls: int, at_once: int = 4) -> dict[str, object]:
+    """Short calls in a row; what is left of them in processes, memory, descriptors and Redis."""
+    async with edge("gateway") as where:
+        await route(where, BOT_NUMBER, "leadline", _FLOW)
+        async with worker(where, calls_max=at_once + 2, idle_processes=2) as pid:
+            await _short_calls(where, 2 * at_once, at_once)
+            before = await _left(where, pid)
+            failed = await _short_calls(where, calls, at_once)
+            after = await _left(where, pid)
+    return {"calls": calls, "failed": failed, "before": before, "after": after}
+
+
+async def _short_calls(where: Edge, calls: int, at_once: int) -> int:
+    """Greeting, one answer by key, hang up. Returns how many went wrong."""
+    failed, numbers = [], iter(range(calls))
+    async with Phone(user=CALLER, keep=True) as phone:
+
+        async def line() -> None:
+            for number in numbers:
+                try:
+                    call = await phone.call(BOT_NUMBER, where.addr, from_user=f"+1404555{1000 + number}", wait=30)
+                    await call.media.wait_speech(call.t["answer"])
+                    await call.media.send_dtmf("1")
+                    await asyncio.sleep(1.0)
+                    await call.hangup()
+                except (CallFailed, TimeoutError) as wrong:
+                    failed.append(str(wrong))
+
+        await asyncio.gather(*(line() for _ in range(at_once)))
+    return len(failed)
+
+
+async def _left(where: Edge, pid: int) -> dict[str, float]:
+    """Processes, memory and descriptors at rest."""
+    await asyncio.sleep(_SETTLED_S)
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    servers = {name: psutil.Process(of) for name, of in where.pids.items()}
+    async with Redis.from_url(where.at.redis_url) as redis:
+        keys = [key async for key in redis.scan_iter(match="leadline:live:*")]
+        total = await redis.dbsize()
+    return {
+        "worker_processes": len(family),
+        "worker_parent_mb": round(family[0].memory_full_info().uss / 1e6, 1),
+        "worker_parent_fds": family[0].num_fds(),
+        "redis_keys": int(total),
+        "redis_live_calls": len(keys),
+        **{f"{name}_mb": round(process.memory_full_info().uss / 1e6, 1) for name, process in servers.items()},
+        **{f"{name}_fds": process.num_fds() for name, process in servers.items()},
+        **{f"{name}_sockets": len(process.net_connections()) for name, process in servers.items()},
+    }
+
+
+async def outage(part: str, calls: int, away_s: float, *, empty: bool) -> dict[str, object]:
+    """A server is away for some seconds in the middle of calls, and what a new call meets afterwards."""
+    with tempfile.TemporaryDirectory(prefix="leadline-bench-") as folder:
+        config = StackConfig("faults", Path(folder), durable=not empty, extra_env={"LEADLINE_BOT_IDLE_PROCESSES": "4"})
+        async with Stack(config) as stack:
+            where = Edge("gateway", stack.at, Path(folder), {})
+            talking = asyncio.create_task(_hold(where, calls))
+            await asyncio.sleep(calls * 0.7 + 8)
+            stack.stop("redis" if part == "redis" else "livekit")
+            stopped = time.time()
+            await asyncio.sleep(away_s)
+            stack.start("redis" if part == "redis" else "livekit")
+            back = time.time()
+            fresh = await _fresh_call(where, back)
+            done = await talking
+    ends = [end for outcome in done if (end := outcome.ended_at) is not None]
+    return {
+        "away_s": round(back - stopped, 1),
+        "empty": empty,
+        **_judged(done),
+        "hung_up_after_s": sorted(round(end - stopped, 1) for end in ends if end > stopped)[:calls],
+        "new_call_answered_s_after_it_is_back": fresh,
+    }
+
+
+async def _fresh_call(where: Edge, back: float) -> float | None:
+    """Call until a call is answered; how long after the server's return that was."""
+    async with Phone(user="+14045550100") as phone:
+        while time.time() - back < 60:
+            with contextlib.suppress(CallFailed, TimeoutError):
+                call = await phone.call(BOT_NUMBER, where.addr, wait=3)
+                answered = time.time()
+                await call.hangup()
+                return round(answered - back, 1)
+            await asyncio.sleep(0.2)
+    return None
+
+
+async def _hold(where: Edge, calls: int) -> list[Outcome]:
+    """`calls` whole calls by keys, begun 0.7 s apart."""
+    async with Redis.from_url(where.at.redis_url, decode_responses=True) as redis, Phone(user=CALLER) as phone:
+
+        async def caller(i: int) -> Outcome:
+            await asyncio.sleep(i * 0.7)
+            outcome, number = Outcome(), f"+1303555{1000 + i:04d}"
+            try:
+                call = await phone.call(BOT_NUMBER, where.addr, from_user=number, wait=30)
+            except (CallFailed, TimeoutError) as failed:
+                outcome.error = str(failed) or type(failed).__name__
+                return outcome
+            async with _answering(Answering(redis, number, random.Random(i)).run(call)):
+                try:
+                    await call.wait_ended(_CALL_S)
+                except TimeoutError:
+                    outcome.error = "the call did not end"
+                    await call.hangup()
+            outcome.ended_at = call.t.get("end")
+            outcome.row = await row_of(where, number)
+            return outcome
+
+        return list(await asyncio.gather(*(caller(i) for i in range(calls))))
+
+
+@asynccontextmanager
+async def _answering(work: Awaitable[None]) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _judged(done: list[Outcome]) -> dict[str, object]:
+    return {
+        "calls": len(done),
+        "completed": sum(outcome.completed for outcome in done),
+        "answers_kept": round(sum(o.kept() for o in done) / max(1, len(done) * len(WANTED)), 4),
+        "dispositions": dict(Counter(str(o.row.disposition if o.row is not None else "no row") for o in done)),
+        "errors": [o.error for o in done if o.error],
+    }
+
+
+if __name__ == "__main__":
+    main()
