@@ -220,7 +220,7 @@ async def outage(part: str, calls: int, away_s: float, *, empty: bool) -> dict[s
         "away_s": round(back - stopped, 1),
         "empty": empty,
         **_judged(done),
-        "hung_up_after_s": sorted(round(end - stopped, 1) for end in ends if end > stopped)[:calls],
+        "ended_after_s": sorted(round(end - stopped, 1) for end in ends if end > stopped)[:calls],
         "new_call_answered_s_after_it_is_back": fresh,
     }
 
