@@ -47,13 +47,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=("drain", "overload", "soak", "redis", "livekit"))
     parser.add_argument("--n", type=int, default=8, help="calls")
+    parser.add_argument("--edge", choices=("gateway", "external"), default="gateway", help="overload only")
     parser.add_argument("--away", type=float, default=3.0, help="redis, livekit: seconds")
     parser.add_argument("--empty", action="store_true", help="redis: comes back without its data")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     work: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
         "drain": lambda: drain(given.n),
-        "overload": lambda: overload(given.n),
+        "overload": lambda: overload(given.n, given.edge),
         "soak": lambda: soak(given.n),
         "redis": lambda: outage("redis", given.n, given.away, empty=given.empty),
         "livekit": lambda: outage("livekit", given.n, given.away, empty=False),
@@ -98,10 +99,10 @@ async def _gone(pid: int) -> bool:
     return False
 
 
-async def overload(room: int) -> dict[str, object]:
+async def overload(room: int, edge_name: str = "gateway") -> dict[str, object]:
     """`room` calls by voice, first alone, then with half as many callers again, who redial when they are refused."""
     spoken = clips(ShiftedVoice(LocalVoice(), PACE))
-    async with edge("gateway") as where, Phone(user=CALLER) as phone:
+    async with edge(edge_name) as where, Phone(user=CALLER) as phone:
         await route(where, BOT_NUMBER, "leadline", _FLOW)
         async with worker(where, calls_max=room, idle_processes=room, cpu_share=1.0):
             await asyncio.sleep(2 + room * 0.3)
@@ -119,6 +120,7 @@ async def overload(room: int) -> dict[str, object]:
     before, under = (summary([ms for call in calls for _, ms in call.response_ms]) for calls in (alone, loaded))
     waits = [seconds for _, seconds in refused]
     return {
+        "edge": edge_name,
         "room": room,
         "refused": len(refused),
         "refused_with": dict(Counter(status for status, _ in refused)),
