@@ -164,6 +164,28 @@ class Visitor:
         await self.page.locator(".result pre").wait_for(state="attached")
         return await heading.inner_text()
 
+    async def watch(self) -> None:
+        """From now on, remember partial words and the microphone's level: they come and go."""
+        await self.page.evaluate(
+            """() => {
+                window.seen = { bot: new Set(), caller: new Set(), level: 0 };
+                new MutationObserver(() => {
+                    for (const who of ["bot", "caller"])
+                        for (const turn of document.querySelectorAll(`.turn.${who}.partial`))
+                            window.seen[who].add(turn.textContent);
+                    const level = document.querySelector(".level meter");
+                    window.seen.level = Math.max(window.seen.level, level ? level.value : 0);
+                }).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+            }"""
+        )
+
+    async def seen(self) -> tuple[list[str], list[str], float]:
+        """What `watch` has seen: the bot's partial words, the caller's, the highest level (0 to 1)."""
+        bot, caller, level = await self.page.evaluate(
+            "() => [[...window.seen.bot], [...window.seen.caller], window.seen.level]"
+        )
+        return bot, caller, level
+
     async def shows(self, words: str) -> None:
         """Wait until these words are on the page."""
         await self.page.get_by_text(words).first.wait_for()

@@ -46,10 +46,15 @@ async def test_by_voice_the_page_shows_what_was_heard_known_and_decided(stage: S
         visitor = await Visitor.at(browser, stage.url, stage.mic)
         assert await visitor.faults() == []
         await visitor.shot("start")
+        await visitor.watch()
         await visitor.start("short", caller="+12025550142")
         await visitor.asked("ready", turns=2)
         await visitor.says("Yes, I am.")
         assert await visitor.finished() == "Qualified · 1 point"
+        bot, caller, level = await visitor.seen()
+        assert "Bot Are you ready?" in bot
+        assert caller
+        assert level > 0
         page = visitor.page
         assert "Yes, I am." in await page.locator(".answers q").inner_text()
         assert "ready == 'yes'" in await page.locator(".rules").inner_text()

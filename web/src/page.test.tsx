@@ -1,5 +1,6 @@
 // Components as a person meets them: by role and name.
 import { cleanup, fireEvent, render, screen, waitFor } from "@testing-library/react";
+import { TokenSource } from "livekit-client";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Answer, Flow, Ticket, Turn } from "./api";
 import { Delay } from "./delay";
@@ -80,6 +81,14 @@ describe("before the call", () => {
     expect(notice.textContent).toContain(what);
     if (fix) expect(notice.textContent).toMatch(fix);
     expect((screen.getByRole("button", { name: "Start the call" }) as HTMLButtonElement).disabled).toBe(false);
+  });
+
+  it("is served by a token endpoint that LiveKit's own client understands", async () => {
+    const told = { server_url: "ws://x", participant_token: "t", room_name: "r", participant_identity: "i", call_id: "c1" };
+    answers = { "/api/token": [201, told] };
+    const found = await TokenSource.endpoint("/api/token").fetch({ agentName: "leadline", agentMetadata: '{"flow":"b2b"}' });
+    expect([found.serverUrl, found.participantToken]).toEqual(["ws://x", "t"]);
+    expect(asked.at(-1)?.body).toEqual({ room_config: { agents: [{ agent_name: "leadline", metadata: '{"flow":"b2b"}' }] } });
   });
 
   it("says where a microphone cannot be used", async () => {
