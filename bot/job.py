@@ -51,6 +51,7 @@ from bot.stores import Stores, open_stores
 from bot.studio import Studio, sentences
 from bot.succession import Inheritance, claim, flow_of, inherit, leaving_when_superseded, myself, usable
 from bot.switchboard import Desk, Switchboard
+from bot.thrift import thrifty
 from bot.witness import Witness
 from campaigns.numbers import classify
 from campaigns.recording_law import rule
@@ -317,7 +318,8 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         inbox.attach(hear)
         mouth = Mouth(EchoingSpeaker(RecordedSpeaker(line.speaker, recorder), gate), studio)
         try:
-            yield Parts(inbox, line, witness, ear, mouth, studio, foresight, recorder)
+            async with thrifty():
+                yield Parts(inbox, line, witness, ear, mouth, studio, foresight, recorder)
         finally:
             await studio.close()
             await line.close()

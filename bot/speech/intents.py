@@ -71,6 +71,7 @@ class NearestExample:
         self._tokenizer = _tokenizer()
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
+        options.enable_cpu_mem_arena = False  # what a guess used is given back: memory is counted per call
         self._session = ort.InferenceSession(str(_model()), options, providers=["CPUExecutionProvider"])
         self._inputs = {entry.name for entry in self._session.get_inputs()}
         self._floor = floor
