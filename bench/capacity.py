@@ -22,7 +22,10 @@ async def capacity(edge_name: str, calls: int, rate: float = 1.0) -> dict[str, o
     async with edge(edge_name) as where:
         floor = await floor_ms(where)
         await route(where, BOT_NUMBER, "leadline", '{"flow": "b2b-software"}')
-        async with worker(where, calls_max=calls, idle_processes=calls) as pid, Phone(user=CALLER) as phone:
+        async with (
+            worker(where, calls_max=calls, idle_processes=calls, cpu_share=1.0) as pid,
+            Phone(user=CALLER) as phone,
+        ):
             await asyncio.sleep(2.0 + calls * 0.3)  # idle processes get ready
 
             async def later(i: int) -> Scripted:
