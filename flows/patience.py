@@ -42,10 +42,12 @@ _YES_NO = re.compile(
     r"i am|i'm not|i do|i don't|we do|we don't|it is|it isn't|sounds good|fine|perfect)"
     r"(?:,? (?:please|thanks|thank you|sir|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|sure|it's fine))*"
 )
+#: The last line: what a recogniser writes for "but" and "or" where nothing follows them.
 _UNFINISHED = re.compile(
     r"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|so|um+|uh+|er+|erm|like|about|around|roughly|maybe|probably|approximately|between|from|to|than|"
     r"the|a|an|my|our|your|is|are|it's|we're|i'm|i|we|with|for|in|on|at|of|by|because|if|well|let me see|let's see|"
-    r"hold on|hmm+|over|under|say|not)|[…-]|\.\.\.)\W*$"
+    r"hold on|hmm+|over|under|say|not|"
+    r"butt|war|ore|oar)|[…-]|\.\.\.)\W*$"
 )
 _DIGIT = re.compile(
     r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"

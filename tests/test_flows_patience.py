@@ -65,6 +65,8 @@ SAID = [
     (TEXT, "the boiler is leaking", 0.7),
     (NUMBER, "25 people,", 0.19),  # the recogniser sets commas at ends too
     (NUMBER, "well, let me think", 1.1),
+    (WHEN, "a Monday war", 1.1),  # "or", misheard
+    (YES_NO, "this year butt", 1.1),
     (COMPANY, "we are called Northwind", 0.7),
     (Expect(), "I have a question", 0.3),
     (WHEN, "tomorrow at ten", 0.19),
