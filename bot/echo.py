@@ -30,7 +30,6 @@ _WEAKER: Final = 10 ** (-6 / 20)  #: an echo loses at least 6 dB
 _FOUND, _AGAIN, _HINT = 0.45, 0.3, 0.12
 _LOUDER: Final = 1.6  #: than the echo is expected to be: somebody speaks over it
 _HELD_MAX: Final = 3  #: frames that may wait for the decision
-_LOST_MAX: Final = 12  #: frames unlike an echo, then the way is looked for anew
 
 
 class EchoGate:
@@ -43,7 +42,6 @@ class EchoGate:
         self._near = np.zeros(_WINDOW, np.float32)
         self._lag: int | None = None  # samples from playing to hearing, once an echo was found
         self._gain = 0.0  # of the echo
-        self._lost = 0
         self._held: list[tuple[Pcm, float]] = []
 
     def played(self, pcm: Pcm, rate: int, at: float) -> None:
@@ -82,27 +80,27 @@ class EchoGate:
 
     def _judge(self, at: float) -> bool | None:
         """Whether the newest sound is an echo; None: it may become one."""
-        share, lag, played = self._explained(at)
-        loudness = _rms(self._near)
-        known = self._lag is not None
-        if share > (_AGAIN if known else _FOUND) and loudness < _WEAKER * played:
-            gain = loudness / played
-            self._gain = 0.8 * self._gain + 0.2 * gain if known else gain
-            self._lag, self._lost = lag, 0
+        loudness, share = _rms(self._near), 0.0
+        if self._lag is not None:
+            share, lag, played = self._explained(at, max(0, self._lag - _NEAR), self._lag + _NEAR)
+            if share > _AGAIN and loudness < _WEAKER * played:
+                self._gain = 0.8 * self._gain + 0.2 * loudness / played
+                self._lag = lag
+                return True
+            if share > _HINT and loudness < _LOUDER * self._gain * played:
+                return True
+        # The way is not known, or has changed: a stall of this process moves it, a new route does.
+        share, lag, played = self._explained(at, 0, int(_LAGS_S * _RATE))
+        if loudness >= _WEAKER * played:
+            return False
+        if share > _FOUND:
+            self._lag, self._gain = lag, loudness / played
             return True
-        if known and share > _HINT and loudness < _LOUDER * self._gain * played:
-            self._lost = 0
-            return True
-        self._lost += 1
-        if self._lost > _LOST_MAX:
-            self._lag = None
-        return None if not known and share > _AGAIN and loudness < _WEAKER * played else False
+        return None if self._lag is None and share > _AGAIN else False
 
-    def _explained(self, at: float) -> tuple[float, int, float]:
+    def _explained(self, at: float, shortest: int, longest: int) -> tuple[float, int, float]:
         """Share of the newest sound that what was played explains, after how many samples, and how loud that was."""
         end = len(self._played) - round((self._until - at) * _RATE)
-        longest = int(_LAGS_S * _RATE) if self._lag is None else self._lag + _NEAR
-        shortest = 0 if self._lag is None else max(0, self._lag - _NEAR)
         past = self._played[max(0, end - longest - _WINDOW) : max(0, end - shortest)]
         if len(past) < _WINDOW or _rms(past) < _SILENCE:
             return 0.0, 0, 1.0
