@@ -95,6 +95,11 @@ class Admission:
                 await self._live.announce(self._name, self.free())
             await asyncio.sleep(RENEW_S)
 
+    async def settled(self) -> None:
+        """Until every caller who was turned down has an answer."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     def _busy(self) -> int:
         now, running = time.monotonic(), self._running()
         self._arriving = {job: until for job, until in self._arriving.items() if until > now and job not in running}

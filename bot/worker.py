@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final
@@ -106,6 +107,7 @@ async def run() -> None:
     await _check_keys(livekit)
     await _open_store()
     async with open_stores() as stores, open_rooms(livekit, settings.agent_name) as rooms:
+        await asyncio.to_thread(stores.shelf.sweep, time.time())
         await _serve(settings, livekit, stores, rooms)
 
 
