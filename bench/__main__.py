@@ -11,7 +11,10 @@ from pathlib import Path
 
 from cli.stack.problem import StackError
 
-NAMES = ("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing", "chaos", "browser")
+NAMES = (
+    *("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing"),
+    *("chaos", "storage", "browser"),
+)
 
 
 def main() -> int:
@@ -80,6 +83,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             told = tell if given.verbose else None
             options = {"turn_model": not given.words_only, "piper": given.piper}
             return await asyncio.to_thread(partial(endpointing, given.set, told, **options))
+        case "storage":
+            from bench.storage import storage
+
+            return await storage(given.calls or 3)
         case "chaos":
             from bench.chaos import chaos
 
