@@ -162,8 +162,9 @@ async def do_changes(
         raise Failure("nothing was done", WRONG)
     done = await carry_out(lk, planned)
     if not as_json:
-        for name in done.created:
-            console.print(f"[green]created[/] {escape(name)} {done.ids[name]}")
+        for change in planned:
+            if change.action == "create":
+                console.print(f"[green]created[/] {escape(change.name)} {done.ids[change.kind][change.name]}")
 
 
 def check_action(planned: Sequence[Change], action: str, what: str) -> None:

@@ -83,13 +83,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was done, by name, and the ids that LiveKit gave."""
+    """What was done, by name, and the ids that LiveKit gave to the things of each kind."""
 
     created: tuple[str, ...] = ()
     updated: tuple[str, ...] = ()
     unchanged: tuple[str, ...] = ()
     deleted: tuple[str, ...] = ()
-    ids: Mapping[str, str] = field(default_factory=dict)
+    ids: Mapping[ThingKind, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -146,12 +146,13 @@ async def apply(lk: api.LiveKitAPI, plan: Plan, *, prune: bool = False) -> Appli
 async def carry_out(lk: api.LiveKitAPI, steps: Sequence[Change]) -> Applied:
     """Do the changes in their order. Raises what LiveKit's API raises; what was done until then stays done."""
     done: dict[Action, list[str]] = {"create": [], "update": [], "keep": [], "delete": []}
-    ids: dict[str, str] = {}
+    ids: dict[ThingKind, dict[str, str]] = {"inbound": {}, "outbound": {}, "rule": {}}
     for step in steps:
         if step.action == "delete":
             await _delete(lk, step)
         else:
-            ids[step.name] = step.id if step.action == "keep" else await _put(lk, step, ids)
+            own = ids[step.kind]  # a trunk each way and a rule may share a name
+            own[step.name] = step.id if step.action == "keep" else await _put(lk, step, ids["inbound"])
         done[step.action].append(step.name)
     return Applied(tuple(done["create"]), tuple(done["update"]), tuple(done["keep"]), tuple(done["delete"]), ids)
 

@@ -69,6 +69,16 @@ async def test_outbound_trunks_are_applied_too() -> None:
         assert (await apply(lk, Plan(outbound=(secret,)))).updated == ("carrier",)
 
 
+async def test_a_trunk_each_way_and_a_rule_may_share_a_name() -> None:
+    """A rule that names its trunk means the inbound one."""
+    fake, plan = FakeLiveKit(), load_files(OURS)
+    same = SIPOutboundTrunkInfo(name="leadline-in", address="sip.example.invalid", numbers=["+12025550100"])
+    async with fake_api(fake) as lk:
+        await apply(lk, Plan(plan.inbound, (same,), plan.rules))
+        assert not (await apply(lk, Plan(plan.inbound, (same,), plan.rules))).changed
+    assert [list(rule.trunk_ids) for rule in fake.rules.values()] == [list(fake.inbound)] * 2
+
+
 async def test_pruning_deletes_what_no_file_names_and_makes_room_first() -> None:
     """A trunk that is called otherwise now keeps its number: the old one has to go before the new one comes."""
     fake, plan = FakeLiveKit(), load_files(OURS)
