@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
-import aiohttp
 from dotenv import dotenv_values
-from livekit import api
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from livekit import api
+
+# LiveKit's client is imported where it is opened: settings are read by commands that never ask it anything.
 
 #: One API request; dialling sets its own, longer limit.
 API_S = 5.0
@@ -48,6 +52,9 @@ async def open_api(settings: SipSettings) -> AsyncIterator[api.LiveKitAPI]:
         )
     if not settings.livekit_url.startswith(("ws://", "wss://", "http://", "https://")):
         raise SipSettingsError(f"LIVEKIT_URL is {settings.livekit_url!r}: write it as ws://host:port or wss://host")
+    import aiohttp
+    from livekit import api
+
     timeout = aiohttp.ClientTimeout(total=API_S)
     async with api.LiveKitAPI(settings.livekit_url, settings.api_key, settings.api_secret, timeout=timeout) as lk:
         yield lk
