@@ -37,6 +37,7 @@ EMPTY_NAMES = frozenset(
 RECORDS = {
     "StackSettings": "settings: one flat section of leadline.toml",
     "BotSettings": "settings: one flat section",
+    "ConsoleSettings": "settings: one flat section",
     "FlowFile": "the keys that a flow file may have",
     "Notes": "what the engine remembers of a call besides the answers: flat, as the state is written down",
     "SlotFile": "the keys that a question may have in a flow file",
