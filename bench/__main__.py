@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--n", type=int, default=100, help="turns, interruptions or calls")
     parser.add_argument("--calls", type=int, help="calls at once (capacity: 8, slots: 3, others: 1)")
     parser.add_argument("--plain", type=int, default=0, help="turns: so many of a plain LiveKit agent in the same run")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="turns: begin no call later")
     parser.add_argument("--first", type=int, default=0, help="slots: number of the first caller")
     parser.add_argument("--set", choices=("scoring", "tuning"), default="scoring", help="endpointing: which answers")
     parser.add_argument("--words-only", action="store_true", help="endpointing: without the end-of-turn model")
@@ -56,7 +57,7 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
         case "turns":
             from bench.turns import turns
 
-            return await turns(given.edge, given.n, given.calls or 1, given.plain)
+            return await turns(given.edge, given.n, given.calls or 1, given.plain, given.seconds)
         case "bargein":
             from bench.bargein import bargein
 

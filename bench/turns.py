@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from itertools import chain
 
@@ -22,30 +23,36 @@ PACE = 1.08
 _APART_S = 2.3  #: between the beginnings of calls, so that callers do not speak in step
 
 
-async def turns(edge_name: str, n: int, at_once: int = 1, plain: int = 0) -> dict[str, object]:
-    """Call after call, `at_once` at a time, until `n` turns are measured; then `plain` turns of the plain agent."""
+async def turns(edge_name: str, n: int, at_once: int = 1, plain: int = 0, seconds: float = 3600.0) -> dict[str, object]:
+    """Call after call, `at_once` at a time, until `n` turns are measured; then `plain` turns of the plain agent.
+
+    No call is begun later than `seconds` after the first one of its kind.
+    """
     spoken = clips(ShiftedVoice(LocalVoice(), PACE))
     async with edge(edge_name) as where:
         floor = await floor_ms(where)
         await route(where, BOT_NUMBER, "leadline", '{"flow": "b2b-software"}')
         async with worker(where, calls_max=at_once + 2, idle_processes=at_once):
-            found = report(await _enough(where, BOT_NUMBER, n, at_once, spoken), floor)
+            found = report(await _enough(where, BOT_NUMBER, n, at_once, spoken, seconds), floor)
         if plain:
             await route(where, PLAIN_NUMBER, "plain")
             async with worker(where, "bench.plain_worker"):
-                beside = report(await _enough(where, PLAIN_NUMBER, plain, at_once, spoken), floor)
+                beside = report(await _enough(where, PLAIN_NUMBER, plain, at_once, spoken, seconds), floor)
             found |= {"plain": beside, "ratio_p50": _ratio(found, beside)}
         return {"edge": edge_name, "calls_at_a_time": at_once, **found, "method": METHOD, **conditions()}
 
 
-async def _enough(where: Edge, number: str, n: int, at_once: int, spoken: dict[str, Pcm]) -> list[Scripted]:
-    """Calls until `n` turns are measured, or as many calls as that have failed."""
+async def _enough(
+    where: Edge, number: str, n: int, at_once: int, spoken: dict[str, Pcm], seconds: float
+) -> list[Scripted]:
+    """Calls until `n` turns are measured, as many calls as that have failed, or time is up."""
     done: list[Scripted] = []
+    until = time.monotonic() + seconds
     async with Phone(user=CALLER) as phone:
 
         async def caller(i: int) -> None:
             await asyncio.sleep(_APART_S * i)
-            while sum(len(call.response_ms) for call in done) < n and len(done) < n:
+            while sum(len(call.response_ms) for call in done) < n > len(done) and time.monotonic() < until:
                 done.append(await one(phone, where, number, f"+120255501{40 + i:02d}", spoken))
 
         await asyncio.gather(*(caller(i) for i in range(at_once)))
