@@ -228,7 +228,7 @@ class Conversation:
         self._floor.thinking.foresee(self._flow, self.state, text, at=self._body.now())
 
     def _on_key(self, key: str, at: float) -> None:
-        if at < self._clock.keys_from:
+        if self._clock.is_rest(at):
             return
         entry = self._body.keys.press(key, at)
         if entry is None and self._body.keys.deadline is None:

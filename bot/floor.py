@@ -33,6 +33,13 @@ class Clock:
     )
     short: float | None = None  #: when a sound over an `ignore_short` prompt stops being short
 
+    def is_rest(self, at: float) -> bool:
+        """Whether a key belongs to an entry begun before the takeover: so do those that follow it without a pause."""
+        if at >= self.keys_from:
+            return False
+        self.keys_from = at + REST_S
+        return True
+
     def next(self, *others: float | None) -> float | None:
         """The earliest deadline."""
         return min((d for d in (self.no_input, self.call, self.short, *others) if d is not None), default=None)

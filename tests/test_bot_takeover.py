@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bot.floor import Clock
 from bot.memory import unfinished
 from flows.engine import begin, step
 from flows.model import Answered, Direction, Done, Event, Heard, Interrupted, OptOut, Pressed, Resumed, Say
@@ -77,3 +78,10 @@ def test_from_any_point_the_call_comes_to_the_same_end() -> None:
 def test_an_opt_out_that_was_not_acknowledged_is_done_again() -> None:
     state = played([Answered(AT), Heard(AT, "take me off your list")])[-1]
     assert any(isinstance(effect, OptOut) for effect in unfinished(state.pending))
+
+
+def test_the_rest_of_an_entry_that_died_with_its_process_is_dropped_to_its_last_key() -> None:
+    clock = Clock(keys_from=10.0)
+    typed = [9.9, 10.1, 10.3, 10.5, 11.4]
+    assert [clock.is_rest(at) for at in typed] == [True, True, True, True, False]
+    assert not Clock().is_rest(10.0)
