@@ -55,10 +55,13 @@ class Outcome:
 
     def kept(self) -> int:
         """Answers in the record that are what the caller typed."""
+        return len(WANTED) - len(self.wrong())
+
+    def wrong(self) -> dict[str, object]:
+        """What is in the record instead of what the caller typed, None for nothing."""
         answers = self.row.record.get("answers") if self.row is not None else None
-        if not isinstance(answers, dict):
-            return 0
-        return sum(answers.get(slot, {}).get("value") == value for slot, value in WANTED.items())
+        values = {slot: answers.get(slot, {}).get("value") if isinstance(answers, dict) else None for slot in WANTED}
+        return {slot: value for slot, value in values.items() if value != WANTED[slot]}
 
 
 async def chaos(
@@ -226,6 +229,7 @@ def report(done: list[Outcome]) -> dict[str, object]:
         "dead_air_s": _spread(heard),
         "never_heard_again": len(aired) - len(heard),
         "dispositions": dict(Counter(str(c.row.disposition if c.row is not None else "no row") for c in done)),
+        "wrong": [c.wrong() for c in done if c.wrong()],
         "errors": [c.error for c in done if c.error],
         "method": "kill -9 at random: half at any moment of the call, half within 250 ms of an answer's last key; dead "
         "air from the kill to the first loud packet of the next bot at the phone (-45 dBFS, kernel receive times)",

@@ -281,6 +281,7 @@ def _judged(done: list[Outcome]) -> dict[str, object]:
         "completed": sum(outcome.completed for outcome in done),
         "answers_kept": round(sum(o.kept() for o in done) / max(1, len(done) * len(WANTED)), 4),
         "dispositions": dict(Counter(str(o.row.disposition if o.row is not None else "no row") for o in done)),
+        "wrong": [o.wrong() for o in done if o.wrong()],
         "errors": [o.error for o in done if o.error],
     }
 
