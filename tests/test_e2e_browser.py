@@ -47,7 +47,7 @@ async def test_by_voice_the_page_shows_what_was_heard_known_and_decided(stage: S
         assert await visitor.faults() == []
         await visitor.shot("start")
         await visitor.watch()
-        await visitor.start("short", caller="+12025550142")
+        await visitor.start("short", caller="+13035550142")
         await visitor.asked("ready", turns=2)
         await visitor.says("Yes, I am.")
         assert await visitor.finished() == "Qualified · 1 point"
@@ -67,7 +67,7 @@ async def test_by_voice_the_page_shows_what_was_heard_known_and_decided(stage: S
 async def test_by_keys_on_a_telephone_in_the_dark_with_a_reload_in_mid_call(stage: Stage) -> None:
     async with chromium(stage.mic) as browser:
         visitor = await Visitor.at(browser, stage.url, stage.mic, **PHONE)
-        await visitor.start("trio", caller="+12025550143")
+        await visitor.start("trio", caller="+13035550143")
         await visitor.asked("good time")
         await visitor.presses("1")
         await visitor.asked("company size")

@@ -49,7 +49,7 @@ async def test_a_whole_flow(stack: Stack, url: str, tmp_path: Path, mode: str) -
     mic = tmp_path / "microphone.wav"
     async with chromium(mic) as browser:
         visitor = await Visitor.at(browser, url, mic)
-        await visitor.start("b2b-software", caller="+12025550142")
+        await visitor.start("b2b-software", caller="+13035550146")
         for n, (label, words, keys) in enumerate(SCRIPT):
             await visitor.asked(label, turns=n + 2)
             if mode == "voice" or (mode == "mixed" and n % 2 == 0):
@@ -70,10 +70,10 @@ async def test_a_whole_flow(stack: Stack, url: str, tmp_path: Path, mode: str) -
 async def test_a_phone_call_is_watched_live_and_read_afterwards(stack: Stack, url: str, tmp_path: Path) -> None:
     mic = tmp_path / "microphone.wav"
     yes = await speech("Yeah, sure.")
-    async with chromium(mic) as browser, Phone(user="+12025550147") as phone:
+    async with chromium(mic) as browser, Phone(user="+13035550147") as phone:
         watcher = await Visitor.at(browser, f"{url}#/calls", mic)
         call = await phone.call(B2B, (stack.sip_ip, stack.sip_port), wait=30)
-        row = watcher.page.get_by_role("row").filter(has_text="From +12025550147")
+        row = watcher.page.get_by_role("row").filter(has_text="From +13035550147")
         await row.get_by_text("Live").wait_for()
         await watcher.shot("calls")
         await row.get_by_role("link").click()

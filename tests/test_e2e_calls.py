@@ -67,12 +67,12 @@ async def test_who_was_cut_off_and_calls_again_goes_on_where_it_stopped(site: St
 
 
 async def test_a_flow_as_flow_new_writes_it_takes_a_real_call(site: Stack) -> None:
-    async with calling(site.at, FRESH, "+12025550178") as call:
+    async with calling(site.at, FRESH, "+12025550148") as call:
         for keys in ("1", "25#", "12000#"):
             await bot_turn(call)
             await call.media.send_dtmf(keys)
         await bot_turn(call)
-    (row,) = await finished(site.at, "+12025550178")
+    (row,) = await finished(site.at, "+12025550148")
     assert row.begun.flow == "fresh"
     answers = row.record["answers"]
     assert isinstance(answers, dict)

@@ -82,7 +82,7 @@ async def trunk_is_there(stack: Stack) -> bool:
 
 
 async def test_a_call_outlives_redis_and_trunks_come_back_with_an_empty_one(frail: Stack) -> None:
-    async with calling(frail.at, SHORT, "+12025550180") as call:
+    async with calling(frail.at, SHORT, "+14045550180") as call:
         _, silent = await bot_turn(call)
         frail.stop("redis")
         await eventually(lambda: not _listens(frail.redis_url))
@@ -91,10 +91,10 @@ async def test_a_call_outlives_redis_and_trunks_come_back_with_an_empty_one(frai
         frail.start("redis")
         await call.wait_ended(20)
         assert call.ended_by == "remote"
-    (row,) = await finished(frail.at, "+12025550180")
+    (row,) = await finished(frail.at, "+14045550180")
     assert row.disposition == "qualified"
     await eventually(lambda: trunk_is_there(frail))
-    await qualify(frail, "+12025550181")
+    await qualify(frail, "+14045550181")
 
 
 def _listens(url: str) -> bool:
@@ -107,13 +107,13 @@ def _listens(url: str) -> bool:
 async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
     worker, workers = frail.pid("worker"), registrations(frail)
     assert worker is not None
-    async with calling(frail.at, SHORT, "+12025550182") as call:
+    async with calling(frail.at, SHORT, "+14045550182") as call:
         await call.media.wait_speech(call.t["answer"])
         os.kill(worker, signal.SIGTERM)
         await bot_turn(call)
         await call.media.send_dtmf("1")
         await call.wait_ended(20)
-    (row,) = await finished(frail.at, "+12025550182")
+    (row,) = await finished(frail.at, "+14045550182")
     assert row.disposition == "qualified"
     await eventually(lambda: frail.pid("worker") not in (None, worker), 30)
     await eventually(lambda: registrations(frail) == workers + 1, 60)
@@ -122,7 +122,7 @@ async def test_a_worker_that_must_go_finishes_its_call(frail: Stack) -> None:
 async def test_a_second_signal_ends_the_call_at_once_with_an_apology(frail: Stack) -> None:
     worker, workers = frail.pid("worker"), registrations(frail)
     assert worker is not None
-    async with calling(frail.at, SHORT, "+12025550192") as call:
+    async with calling(frail.at, SHORT, "+14045550192") as call:
         await bot_turn(call)
         os.kill(worker, signal.SIGTERM)
         told = time.time()
@@ -131,7 +131,7 @@ async def test_a_second_signal_ends_the_call_at_once_with_an_apology(frail: Stac
         await call.media.wait_speech(told)
         await call.wait_ended(20)
         assert call.ended_by == "remote"
-    (row,) = await finished(frail.at, "+12025550192")
+    (row,) = await finished(frail.at, "+14045550192")
     assert row.disposition == "dropped"
     await eventually(lambda: registrations(frail) == workers + 1, 60)
 
@@ -147,7 +147,7 @@ def registrations(stack: Stack) -> int:
 
 async def test_a_call_whose_process_is_killed_goes_on_with_its_question(frail: Stack) -> None:
     before = await at_rest(frail)
-    async with calling(frail.at, SHORT, "+12025550190") as call:
+    async with calling(frail.at, SHORT, "+14045550190") as call:
         await bot_turn(call)
         killed = time.time()
         os.kill(in_the_call(frail), signal.SIGKILL)
@@ -157,7 +157,7 @@ async def test_a_call_whose_process_is_killed_goes_on_with_its_question(frail: S
         await call.media.send_dtmf("1")
         await call.wait_ended(20)
         assert call.ended_by == "remote"
-    (row,) = await finished(frail.at, "+12025550190")
+    (row,) = await finished(frail.at, "+14045550190")
     assert row.disposition == "qualified"
     assert "the line dropped" in " ".join(await said(frail.at, row, "bot"))
     await nothing_left(frail, before, calls=2)
@@ -165,7 +165,7 @@ async def test_a_call_whose_process_is_killed_goes_on_with_its_question(frail: S
 
 async def test_a_call_that_kills_three_processes_gets_an_apology_and_is_kept_as_dropped(frail: Stack) -> None:
     before = await at_rest(frail)
-    async with calling(frail.at, SHORT, "+12025550191") as call:
+    async with calling(frail.at, SHORT, "+14045550191") as call:
         await bot_turn(call)
         for _ in range(3):
             killed = time.time()
@@ -173,7 +173,7 @@ async def test_a_call_that_kills_three_processes_gets_an_apology_and_is_kept_as_
             await call.media.wait_speech(killed + 0.3)
         await call.wait_ended(20)
         assert call.ended_by == "remote"
-    (row,) = await finished(frail.at, "+12025550191")
+    (row,) = await finished(frail.at, "+14045550191")
     assert row.disposition == "dropped"
     assert "Call back" in str(row.record["next_action"])
     await nothing_left(frail, before, calls=2)
@@ -210,7 +210,7 @@ def in_the_call(stack: Stack) -> int:
 
 async def test_a_call_whose_server_dies_and_comes_back_goes_on_or_is_hung_up_within_ten_seconds(frail: Stack) -> None:
     workers = registrations(frail)
-    async with calling(frail.at, SHORT, "+12025550183") as call:
+    async with calling(frail.at, SHORT, "+14045550183") as call:
         await bot_turn(call)
         frail.kill("livekit")
         killed = time.time()
@@ -220,23 +220,23 @@ async def test_a_call_whose_server_dies_and_comes_back_goes_on_or_is_hung_up_wit
             await call.media.send_dtmf("1")
         await call.wait_ended(20)
         assert call.ended_by == "remote"
-    (row,) = await finished(frail.at, "+12025550183")
+    (row,) = await finished(frail.at, "+14045550183")
     assert row.disposition in ("qualified", "dropped")
-    await works_again(frail, workers + 1, "+12025550184")
+    await works_again(frail, workers + 1, "+14045550184")
 
 
 async def test_a_server_that_stays_away_ends_the_call_within_ten_seconds(frail: Stack) -> None:
     workers = registrations(frail)
-    async with calling(frail.at, SHORT, "+12025550188") as call:
+    async with calling(frail.at, SHORT, "+14045550188") as call:
         await bot_turn(call)
         frail.stop("livekit")
         await eventually(lambda: not _listens(frail.livekit_url))
         await call.wait_ended(10)
         assert call.ended_by == "remote"
-    (row,) = await finished(frail.at, "+12025550188")
+    (row,) = await finished(frail.at, "+14045550188")
     assert row.disposition == "dropped"
     frail.start("livekit")
-    await works_again(frail, workers + 1, "+12025550189")
+    await works_again(frail, workers + 1, "+14045550189")
 
 
 async def works_again(stack: Stack, workers: int, caller: str) -> None:
@@ -262,7 +262,7 @@ def gateway_log(stack: Stack) -> str:
 
 
 async def test_without_a_worker_the_phone_rings_then_hears_busy_and_the_log_says_why(edge: Stack) -> None:
-    async with Phone(user="+12025550185") as phone:
+    async with Phone(user="+14045550185") as phone:
         with pytest.raises(CallFailed) as failed:
             await phone.call(SHORT, (edge.sip_ip, edge.sip_port), wait=20)
         assert failed.value.status == 486
@@ -273,7 +273,7 @@ async def test_without_a_worker_the_phone_rings_then_hears_busy_and_the_log_says
 
 
 async def test_an_unknown_number_gets_no_final_answer(edge: Stack) -> None:
-    async with Phone(user="+12025550186") as phone:
+    async with Phone(user="+14045550186") as phone:
         call = await phone.call(UNKNOWN, (edge.sip_ip, edge.sip_port), wait=None)
         await eventually(lambda: "no trunk or dispatch rule matches" in gateway_log(edge))
         answers = [msg.status for _, way, msg, _ in phone.log if way == "<" and msg.is_response]
@@ -286,9 +286,9 @@ async def test_callers_beyond_capacity_hear_busy_within_two_seconds_and_are_serv
     edge: Stack, tmp_path: Path
 ) -> None:
     where = Edge("edge", edge.at, tmp_path, {})
-    async with worker(where, calls_max=1, idle_processes=1), calling(edge.at, SHORT, "+12025550193") as call:
+    async with worker(where, calls_max=1, idle_processes=1), calling(edge.at, SHORT, "+14045550193") as call:
         await bot_turn(call)
-        async with Phone(user="+12025550194") as phone:
+        async with Phone(user="+14045550194") as phone:
             asked = time.time()
             with pytest.raises(CallFailed) as failed:
                 await phone.call(SHORT, (edge.sip_ip, edge.sip_port), wait=20)
@@ -296,9 +296,9 @@ async def test_callers_beyond_capacity_hear_busy_within_two_seconds_and_are_serv
             assert time.time() - asked < RINGING_S  # the trunk's own limit, which ends it otherwise
         await call.media.send_dtmf("1")
         await call.wait_ended(20)
-        (row,) = await finished(edge.at, "+12025550193")
+        (row,) = await finished(edge.at, "+14045550193")
         assert row.disposition == "qualified"
-        await qualify(edge, "+12025550195")
+        await qualify(edge, "+14045550195")
 
 
 BROKEN = "flow: broken\nslots: []\n"
@@ -355,7 +355,7 @@ async def test_a_broken_flow_behind_a_number_refuses_the_call_at_once(frail: Sta
     sound = flow.read_text()
     flow.write_text(BROKEN)
     try:
-        async with Phone(user="+12025550187") as phone:
+        async with Phone(user="+14045550187") as phone:
             with pytest.raises(CallFailed, match="486"):
                 await phone.call(IMPATIENT, (frail.sip_ip, frail.sip_port), wait=20)
     finally:

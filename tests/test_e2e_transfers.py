@@ -73,7 +73,7 @@ async def ask_for_a_person(call: PhoneCall) -> float:
 
 
 async def test_nothing_crosses_before_the_person_accepts_and_everything_after(office: Office) -> None:
-    number, talking, accepted = "+12025550155", list[asyncio.Task[Segment]](), list[float]()
+    number, talking, accepted = "+17135550155", list[asyncio.Task[Segment]](), list[float]()
 
     async def take(call: PhoneCall) -> None:
         await call.answer(ack_timeout=5)  # at once: the worst case for keeping the legs apart
@@ -149,7 +149,7 @@ async def test_who_does_not_take_the_call_and_the_bot_comes_back(office: Office)
     async def one(name: str, at: int) -> tuple[str, Call]:
         lost, way, _ = LOST[name]
         office.people.ways[lost.person] = way or PERSONAL[name]
-        number = f"+120255501{56 + at}"
+        number = f"+171355501{56 + at}"
         async with slots, calling(office.at, lost.number, number) as caller:
             await ask_for_a_person(caller)
             await eventually(lambda: any(call.ended.is_set() for call in office.people.of(lost.person)), 40)
@@ -170,7 +170,7 @@ async def test_who_does_not_take_the_call_and_the_bot_comes_back(office: Office)
 
 
 async def test_the_caller_hangs_up(office: Office) -> None:
-    await asyncio.gather(*(hang_up_while(office, moment, f"+120255501{63 + at}") for at, moment in enumerate(LEFT)))
+    await asyncio.gather(*(hang_up_while(office, moment, f"+171355501{63 + at}") for at, moment in enumerate(LEFT)))
 
 
 async def hang_up_while(office: Office, moment: str, number: str) -> None:
@@ -208,7 +208,7 @@ async def hang_up_while(office: Office, moment: str, number: str) -> None:
 
 
 async def test_cold(office: Office) -> None:
-    await asyncio.gather(*(send_on(office, name, f"+120255501{66 + at}") for at, name in enumerate(COLD)))
+    await asyncio.gather(*(send_on(office, name, f"+171355501{66 + at}") for at, name in enumerate(COLD)))
 
 
 async def send_on(office: Office, name: str, number: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -85,6 +86,19 @@ def test_no_test_folder_shadows_a_package(package: str) -> None:
 
 def test_tests_are_flat() -> None:
     assert not [named(file) for file in (ROOT / "tests").rglob("test_*.py") if file.parent != ROOT / "tests"]
+
+
+def numbers(file: Path) -> set[str]:
+    """Return the telephone numbers that a file names."""
+    return set(re.findall(r"\+1\d{10}", file.read_text()))
+
+
+def test_no_two_files_of_calls_use_one_number() -> None:
+    shared = numbers(ROOT / "tests" / "e2e_support.py")
+    owner: dict[str, str] = {}
+    for file in sorted((ROOT / "tests").glob("test_e2e_*.py")):
+        for number in numbers(file) - shared:
+            assert owner.setdefault(number, file.name) == file.name, f"{number}: calls of both would be found together"
 
 
 @pytest.mark.parametrize("file", FILES, ids=named)

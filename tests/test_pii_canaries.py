@@ -197,7 +197,7 @@ def test_the_net_lets_everything_else_pass(text: str) -> None:
 
 @pytest.mark.e2e
 async def test_calls_over_sip_leak_nothing(stack: Stack) -> None:
-    callers = ("+12025550191", "+12025550192")
+    callers = ("+16025550191", "+16025550192")
     canaries = (*(number[1:] for number in callers), "2025550191", "2025550192", "blueberry", "two oh two five")
     words = await speech("My name is Blueberry, call me on two oh two five five five oh one nine one.")
 

@@ -19,7 +19,7 @@ from sip.ua.g711 import Pcm
 from store.flowfiles import load_flow, read_flow
 from tests.e2e_support import open_livekit
 
-OURS: Final = "+12025550180"  #: shown to the people who are rung
+OURS: Final = "+16175550180"  #: shown to the people who are rung
 #: What caller and person sound like: tones that neither speech nor music holds for long.
 CALLER_HZ, HUMAN_HZ = 1700.0, 2300.0
 _WINDOW_S: Final = 0.1
@@ -50,7 +50,7 @@ class Case:
 def case(last: int, **plan: Any) -> Case:
     """The case with numbers that end in `last` and in `last` + 20 (two digits each)."""
     return Case(
-        f"+120255501{last:02d}", f"+120255501{last + 20:02d}", {"mode": "warm", "ring_s": 5, "accept_s": 3, **plan}
+        f"+161755501{last:02d}", f"+161755501{last + 20:02d}", {"mode": "warm", "ring_s": 5, "accept_s": 3, **plan}
     )
 
 
