@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo web page test test-browser lint fix bench clean doctor environment uv packages server
+.PHONY: help demo web page test test-nightly lint fix bench clean doctor environment uv packages server
 
 PYTHON ?= python3
 ARGS ?=
@@ -29,10 +29,10 @@ web: ## Build the page to talk to the bot in a browser; serve it with `leadline 
 	@echo "built: uv run leadline up --web"
 
 test: environment packages server lint page ## Check everything: style, types, imports, tests, calls over SIP
-	$(RUN) pytest $(ARGS)
+	$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
 
-test-browser: environment packages server page ## Check whole flows in a real browser: by voice, by keys, mixed (a quarter of an hour)
-	$(RUN) pytest tests/test_e2e_browser.py tests/test_e2e_browser_whole.py --whole $(ARGS)
+test-nightly: environment packages server page ## Check all that `test` does, and what takes minutes each, such as whole flows in a browser
+	$(RUN) pytest -n 2 --dist loadgroup --nightly $(ARGS)
 
 lint: environment ## Check style, types and imports only
 	$(RUN) ruff check

@@ -47,7 +47,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         + ", ".join(_EXTERNAL.values()),
     )
 
-    parser.addoption("--whole", action="store_true", help="also whole flows in a real browser, minutes each")
+    parser.addoption("--nightly", action="store_true", help="also the tests that take minutes each")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Calls come first and share one process and stack, so that a second process can check the rest meanwhile."""
+    nightly = config.getoption("--nightly")
+    for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.xdist_group("calls"))
+        if item.get_closest_marker("nightly") and not nightly:
+            item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --nightly, or make test-nightly"))
+    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
 
 
 @pytest.fixture(scope="session")

@@ -30,10 +30,8 @@ SCRIPT = (
 
 
 @pytest.fixture(scope="module")
-def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of this file's own: its parts are stopped here."""
-    if not request.config.getoption("--whole"):
-        pytest.skip("minutes long: pytest --whole, or make test-browser")
     skip_unless_possible()
     with running(StackConfig("browser", tmp_path_factory.mktemp("run"), ALL_PARTS)) as opened:
         yield opened

@@ -189,6 +189,7 @@ def clicks(count: int) -> Pcm:
     return samples
 
 
+@pytest.mark.nightly  # a minute of talking
 async def test_a_monologue_is_heard_to_its_end_as_one_answer(site: Stack) -> None:
     spoken, pause = list[Pcm](), np.zeros(int(0.3 * RATE), np.int16)
     for sentence in cycle(MONOLOGUE):
