@@ -16,7 +16,7 @@ from tests.conftest import running
 from tests.e2e_support import B2B, bot_turn, speech
 from tests.waiting import eventually
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.nightly, pytest.mark.timeout(400)]
 
 #: What b2b-software asks, in order, with what to say and what to press.
 SCRIPT = (
