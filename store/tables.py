@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-metadata = sa.MetaData()
+from store.campaign_tables import metadata  # the same one, with the campaigns' tables in it
+
+__all__ = ["metadata"]
 
 calls = sa.Table(
     "calls",
@@ -76,6 +78,7 @@ flows = sa.Table(
     sa.Column("body", sa.Text, nullable=False),
 )
 
+# `scope` is global, seller or campaign, `about` the seller or the campaign, "" any. Only entries of scope campaign expire.
 # No foreign key to calls: an opt-out must be storable whatever else went wrong with its call.
 suppressions = sa.Table(
     "suppressions",
@@ -86,6 +89,9 @@ suppressions = sa.Table(
     sa.Column("scope", sa.String, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("source", sa.String, nullable=False),
+    sa.Column("about", sa.String, nullable=False, server_default=""),
+    sa.Column("expires_at", sa.Double),
+    sa.Column("reason", sa.String, nullable=False, server_default=""),
 )
 
 # No foreign keys: a leg is charged before its call has a row, and a call that no agent took never has one.
