@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from store.campaign_tables import metadata  # the same one, with the campaigns' tables in it
+from store import campaign_tables
 
-__all__ = ["metadata"]
+metadata = campaign_tables.metadata
 
 calls = sa.Table(
     "calls",
