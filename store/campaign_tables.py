@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from store.metadata import metadata
+metadata = sa.MetaData()
 
 # state: draft scheduled running paused draining completed canceled archived; `reason` says why it is paused.
 # `dialer` is the dialer's own: canary, breakers. `spec_hash` names the version of the campaign's file.
