@@ -6,6 +6,7 @@ import re
 
 from flows.hear.heard import NO_INTENT, Intent
 from flows.hear.ordinary_talk import blank
+from flows.hear.phrases import Phrases
 from flows.hear.words import plain
 
 
@@ -117,7 +118,7 @@ _RULES: tuple[tuple[str, str], ...] = (
     ("request-to-stop", r"\b(?:will|would|could|can|won't) (?:you|you people|you guys|y'all) (?:please |just |kindly |ever )*(?:stop|quit it|cease)\b(?! (?:by|in|over|at|there|for|talking|speaking|and|so|a|the|to|off|round|interrupting|that noise))"),
     ("stop", r"^\W*(?:(?:please|just|ok|okay|no|oh|hey|god|for god's sake|for goodness sake|look|listen|right|i said|i told you to|i say|that's enough|enough|stop)[, ]+)*stop(?:[, ]+(?:it|this|that|please|now|right now|already|stop|all of this|it now|there now|thank you|thanks|immediately))*\W*$|\b(?:this|it) (?:has|needs|must|have) (?:to )?(?:stop|end)(?= ?(?:$|[.,!?;—])| now)|[,.!;—] ?(?:stop(?: it| this| that)?(?: now| please| right now)*|enough)\W*$|\benough is enough\b|\b(?:please|just|seriously|now) stop\W*$|^\W*stop[,.!—] i (?:don't|do not|said)\b"),
 )  # fmt: skip
-_OPT_OUT = re.compile("|".join(f"(?:{pattern})" for _, pattern in _RULES))
+_OPT_OUT = Phrases(("opt_out", pattern) for _, pattern in _RULES)
 
 
 #: Without one of these words no guess of an opt-out is believed.
@@ -140,5 +141,5 @@ def opt_out(text: str) -> Intent:
     said = plain(text)
     if not _OPT_OUT.search(said):
         return NO_INTENT  # most turns end here, so the costlier look at ordinary talk is spared
-    found = _OPT_OUT.search(blank(said))
-    return Intent("opt_out", 0.95, found.span()) if found else NO_INTENT
+    span = _OPT_OUT.search(blank(said))
+    return Intent("opt_out", 0.95, span) if span else NO_INTENT
