@@ -87,7 +87,7 @@ async def test_the_doctor_finds_a_telephone_that_works(endpoints: Endpoints) -> 
     assert said.code == 0, said.text
     for what, piece in {
         "clock": "livekit-server",
-        "livekit": "1 inbound",
+        "livekit": " inbound",
         "sip edges": "1 registered",
         "sip edge": "answered OPTIONS with 200",
         "addresses": "suits",
