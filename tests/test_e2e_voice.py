@@ -117,7 +117,7 @@ async def both_sides_were_recorded(stack: Stack, call: Call) -> None:
     assert part.began_at > disclosure.at + 3
     for turn in later:
         place = max(0, round((turn.at - part.began_at + 0.1) * sound.rate))
-        loud = np.sqrt((both[place : place + sound.rate // 2] ** 2).mean(axis=0))
+        loud = np.sqrt((both[place : place + sound.rate // 4] ** 2).mean(axis=0))
         mine, other = (loud[1], loud[0]) if turn.who == "bot" else (loud[0], loud[1])
         assert mine > 300, (turn, loud)
         assert other < mine / 4, (turn, loud)
