@@ -15,7 +15,7 @@ from store import tables
 from store.calls import UNREACHED, Call, NewCall, Part, SipLeg, Turn, UnknownCall, suppression_key
 from store.charges import CALL, Charge
 from store.happenings import FAILED, Happening
-from store.suppression import suppressed
+from store.suppression import OptOut, keep, suppressed
 
 _CHARGES_LOCK = 0x6C65_6164  #: any number that nothing else locks by
 _NEWEST_FIRST = (tables.calls.c.created_at.desc(), tables.calls.c.id)
@@ -73,15 +73,8 @@ class SqlCalls:
         await self._put(tables.answers, ("call_id", "slot"), rows)
 
     async def opt_out(self, number: str, scope: str, at: float, source: str, call_id: str, effect_id: str) -> None:
-        row = {
-            "call_id": call_id,
-            "effect_id": effect_id,
-            "number": suppression_key(number),
-            "scope": scope,
-            "at": at,
-            "source": source,
-        }
-        await self._write(self._insert(tables.suppressions).values(row).on_conflict_do_nothing())
+        async with self._engine.begin() as connection:
+            await keep(connection, [OptOut(suppression_key(number), scope, at, source, call_id, effect_id)])
 
     async def is_suppressed(self, number: str) -> bool:
         key = suppression_key(number)

@@ -137,3 +137,4 @@ installation = sa.Table(
 )
 
 sa.Index("ix_calls_created_at", calls.c.created_at)
+sa.Index("ix_calls_callee", calls.c.callee)
