@@ -30,6 +30,15 @@ class Limits:
     stall_s: float = 0.6  #: without sound, once what came before has been played
 
 
+async def _next(stream: tts.ChunkedStream, wait_s: float) -> tts.SynthesizedAudio | None:
+    """The next piece, None at the end. Raises TimeoutError. Can be cancelled, which `anext` with a default cannot."""
+    async with asyncio.timeout(wait_s):
+        try:
+            return await anext(stream)
+        except StopAsyncIteration:
+            return None
+
+
 class HostedVoice:
     """A plugin's `synthesize`, sentence by sentence, on the event loop."""
 
@@ -67,7 +76,7 @@ class HostedVoice:
         began, sent_s, wait_s = loop.time(), 0.0, self._limits.first_s
         stream = self._plugin.synthesize(text, conn_options=_CONNECT)
         try:
-            while (audio := await asyncio.wait_for(anext(stream, None), wait_s)) is not None:
+            while (audio := await _next(stream, wait_s)) is not None:
                 frame = audio.frame
                 began = began if sent_s else loop.time()
                 sent_s += frame.samples_per_channel / frame.sample_rate
