@@ -16,7 +16,7 @@ NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 Stage: TypeAlias = Literal["new", "ask", "confirm", "transfer", "human", "closing", "over"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `model.changed`
 class Context:
     """What is known besides the conversation. `began_at` is Unix seconds."""
 
@@ -27,7 +27,7 @@ class Context:
     earlier: Mapping[str, Answer] = field(default_factory=lambda: NO_ANSWERS)  #: of this caller's call that broke off
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `model.changed`
 class Focus:
     """The open question."""
 
@@ -40,7 +40,7 @@ class Focus:
     guess: str = ""  #: the wish that the caller is being asked about, "opt_out"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `model.changed`
 class Counts:
     """How often things happened."""
 
@@ -51,7 +51,7 @@ class Counts:
     digressions: Mapping[str, int] = field(default_factory=lambda: NO_COUNTS)  #: by intent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `model.changed`
 class Notes:
     """What is worth remembering besides the answers."""
 
@@ -70,7 +70,7 @@ class Notes:
     ended_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `model.changed`
 class State:
     """A call at one moment. `pending` holds the effects that the shell has not acknowledged yet."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from flows.model import Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: see `model.changed`
 class Hearing:
     """A slot's value found in an utterance.
 
