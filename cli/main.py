@@ -8,6 +8,7 @@ from cli import (
     call,
     calls,
     calls_out,
+    campaign,
     db,
     demo,
     dispatch,
@@ -35,6 +36,7 @@ app.add_typer(trunk.app, name="trunk")
 app.add_typer(dispatch.app, name="dispatch")
 app.add_typer(flow.app, name="flow")
 app.add_typer(web.app, name="web")
+app.add_typer(campaign.app, name="campaign")
 app.add_typer(rules.app, name="rules")
 app.add_typer(db.app, name="db")
 app.add_typer(retention.app, name="retention")

@@ -1,0 +1,17 @@
+"""`leadline campaign`: the group; its commands stand in the files beside it, by what they do."""
+
+from __future__ import annotations
+
+import typer
+
+from cli import campaign_files
+from cli.campaign_options import EXIT_CODES
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Outbound campaigns: from a file and a list to calls and a report. None of this is legal advice.\n"
+    + EXIT_CODES,
+)
+
+app.command()(campaign_files.init)
+app.command()(campaign_files.validate)
