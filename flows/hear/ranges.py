@@ -134,12 +134,12 @@ def _join(part: Sequence[Word], first: Number, second: Number) -> Range | None:
 def _before(part: Sequence[Word], at: int, phrases: tuple[str, ...]) -> bool:
     start = max(0, at - 5)
     said = " " + " ".join([word.text for word in part[start:at] if word.text not in ("$", "£", "€")])
-    return said.endswith(phrases)
+    return at > start and said.endswith(phrases)
 
 
 def _after(part: Sequence[Word], at: int, phrases: tuple[str, ...]) -> bool:
     """Look behind a number, past one unit word: "fifty people or more"."""
-    for start in (at, at + 1, at + 2):
+    for start in range(at, min(at + 3, len(part))):
         said = " ".join([word.text for word in part[start : start + 3] if word.text not in BREAKS]) + " "
         if said.startswith(phrases):
             return True
