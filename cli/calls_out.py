@@ -18,7 +18,7 @@ from typing import Annotated, BinaryIO, Final, cast
 
 import typer
 
-from cli.calls import AsJson, Id, Stack, call_as_dict, find_call, moment, plain, told_plainly
+from cli.calls import AsJson, Id, Stack, app, call_as_dict, find_call, moment, plain, told_plainly
 from cli.places import find_installation
 from flows.model import Answer
 from store.calls import Call, Part, StoreError, Turn
@@ -60,6 +60,7 @@ class Whole:
     folder: Path
 
 
+@app.command()
 def export(
     call_id: Annotated[str | None, typer.Argument(help="The call's id, or how it begins; without: the newest.")] = None,
     form: Annotated[Format, typer.Option("--format", "-f", help="json: everything; csv: a line a call.")] = Format.JSON,
@@ -83,6 +84,7 @@ def export(
         _to_file(out, lambda file: file.write(text.encode()))
 
 
+@app.command()
 def play(call_id: Id, as_json: AsJson = False, name: Stack = None) -> None:
     """Play the recording: the caller left, the bot right."""
     with told_plainly():

@@ -37,12 +37,6 @@ Name = Annotated[str, typer.Option("--name", "-n", help="Which stack, if you run
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
-def mount(app: typer.Typer) -> None:
-    """Add the stack's commands to the tree."""
-    for command in (up, down, status, logs, doctor):
-        app.command()(command)
-
-
 def up(
     name: Name = "local",
     detach: Annotated[
