@@ -54,12 +54,22 @@ class Ear:
     """One per call. Holds the audio of the turn that is being spoken."""
 
     def __init__(self, sink: EarSink, recognition: Recognition, activity: Activity) -> None:
-        self.expect = Expect()
+        self._expect = Expect()
         self._sink = sink
         self._activity = activity
         self._guesses = Guesses(recognition)
         self._sound = TurnSound(_SEGMENT_MAX_S)
         self._began_at: float | None = None
+
+    @property
+    def expect(self) -> Expect:
+        """What was asked. Set it before the caller can answer: a hosted recogniser needs a moment for new names."""
+        return self._expect
+
+    @expect.setter
+    def expect(self, expect: Expect) -> None:
+        self._expect = expect
+        self._guesses.prefer(expect.hotwords)
 
     def push(self, pcm: Pcm, at: float) -> None:
         """Take one frame of PCM16 at 16 kHz that ended at `at`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -61,6 +62,21 @@ class _Guess:
     took_s: float = 0.0  #: since it was asked for
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a guess is made of."""
+
+    samples: Samples
+    tail: Pcm
+    expect: Expect
+    stale: threading.Event  #: set once speech goes on
+    at: float  #: of `time.perf_counter`
+
+
+def _always() -> bool:
+    return True
+
+
 class Guesses:
     """One turn at a time."""
 
@@ -71,6 +87,7 @@ class Guesses:
         self._guess: Future[_Guess] | None = None
         self._judged: Decoded | None = None
         self._began_at = 0.0
+        self._stale = threading.Event()
         self.start_after_s = AFTER_S
 
     @property
@@ -82,6 +99,11 @@ class Guesses:
         """Wait until every segment is decoded."""
         running = [*self._certain, *([self._guess] if self._guess is not None else [])]
         await asyncio.gather(*(asyncio.wrap_future(future) for future in running))
+
+    def prefer(self, hotwords: tuple[str, ...]) -> None:
+        """Names that may be said from now on, for recognisers that listen along."""
+        if self._stream is not None:
+            self._stream.prefer(hotwords)
 
     def restart(self, expect: Expect) -> None:
         """A new turn."""
@@ -100,15 +122,16 @@ class Guesses:
         """Speech goes on: the guess is stale."""
         if self._guess is not None:
             self._guess.cancel()
+            self._stale.set()  # one that is being made already stops at its next token
             if self._stream is not None:
                 self._stream.speech_goes_on()
         self._guess = self._judged = None
 
     def start(self, samples: Samples, tail: Pcm, expect: Expect, at: float) -> None:
         """Guess at the turn: `samples` is all of it, `tail` its end as PCM16."""
-        self._judged, self._began_at = None, at
-        asked = time.perf_counter()
-        self._guess = self._by.executor.submit(self._recognise, samples, tail[-WINDOW:].copy(), expect, asked)
+        self._judged, self._began_at, self._stale = None, at, threading.Event()
+        asked = _Asked(samples, tail[-WINDOW:].copy(), expect, self._stale, time.perf_counter())
+        self._guess = self._by.executor.submit(self._recognise, asked)
 
     async def look(self, samples: Samples, expect: Expect) -> Transcript:
         """Recognise sound beside the turn's own guess."""
@@ -142,12 +165,12 @@ class Guesses:
                 self.start_after_s = LATER_S
         return self._judged
 
-    def _recognise(self, samples: Samples, tail: Pcm, expect: Expect, asked: float) -> _Guess:
-        transcript, finished = self._transcribe(samples, expect), None
+    def _recognise(self, asked: _Asked) -> _Guess:
+        transcript, finished = self._transcribe(asked.samples, asked.expect, asked.stale), None
         model = self._by.turn_model
-        if model is not None and not words_tell(expect, believed(transcript).text):
-            finished = model.finished(tail)
-        return _Guess(transcript, finished, time.perf_counter() - asked)
+        if model is not None and not asked.stale.is_set() and not words_tell(asked.expect, believed(transcript).text):
+            finished = model.finished(asked.tail)
+        return _Guess(transcript, finished, time.perf_counter() - asked.at)
 
     def _segment(self, samples: Samples, expect: Expect) -> _Guess:
         transcript = self._transcribe(samples, expect)
@@ -155,9 +178,10 @@ class Guesses:
             self._stream.settle()
         return _Guess(transcript)
 
-    def _transcribe(self, samples: Samples, expect: Expect) -> Transcript:
+    def _transcribe(self, samples: Samples, expect: Expect, stale: threading.Event | None = None) -> Transcript:
+        digits, wanted = expect.kind in _DICTATED, (lambda: not stale.is_set()) if stale is not None else _always
         try:
-            return self._by.recogniser.transcribe(samples, expect.hotwords, digits=expect.kind in _DICTATED)
+            return self._by.recogniser.transcribe(samples, expect.hotwords, digits=digits, wanted=wanted)
         except Exception:  # whatever a recogniser does, the call goes on: the caller is asked again
             log.exception("recognition failed")
             return Transcript("", 0.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from livekit import rtc
@@ -44,7 +44,14 @@ class HostedRecogniser:
         self._on_loop = _OnLoop(loop)
         self._spare = spare
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
+    def transcribe(
+        self,
+        samples: Samples,
+        hotwords: tuple[str, ...] = (),
+        *,
+        digits: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Transcript:
         """See `Recogniser`. Hotwords are the plugin's own affair; the spare hears what the provider does not answer."""
         pcm = to_pcm(samples)
         frame = rtc.AudioFrame(pcm.tobytes(), EAR_RATE, 1, len(pcm))
@@ -54,7 +61,7 @@ class HostedRecogniser:
             log.warning("%s did not answer (%s)", self._plugin.label, type(wrong).__name__)
             if self._spare is None:
                 return Transcript("", 0.0)
-            return self._spare.transcribe(samples, hotwords, digits=digits)
+            return self._spare.transcribe(samples, hotwords, digits=digits, wanted=wanted)
         best = event.alternatives[0] if event.alternatives else None
         return Transcript(best.text, best.confidence or 1.0) if best is not None else Transcript("", 0.0)
 

@@ -29,6 +29,9 @@ log = logging.getLogger("leadline.stt")
 _CONNECT: Final = APIConnectOptions(max_retry=0, timeout=3.0)
 _THREAD_GRACE_S: Final = 2.0
 _CLOSE_S: Final = 1.0
+_NAMES_MAX: Final = 50  #: what providers take in one connection
+
+Preferring = Callable[[list[str]], None]  #: tells a plugin which names to prefer from now on
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +65,11 @@ class HostedStream:
         plugin: stt.STT[Any],
         spare: Recogniser | None,
         limits: Limits | None = None,
+        preferring: Preferring | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plugin = plugin
+        self._preferring = preferring
+        self._names: tuple[str, ...] = ()
         self._spare = spare
         self._limits = limits or Limits()
         self._link = _Link(plugin, self._limits.again_s, now)
@@ -79,6 +84,18 @@ class HostedStream:
         if not self._link.push(pcm):
             self._heard.whole = False
 
+    def prefer(self, hotwords: tuple[str, ...]) -> None:
+        """See `StreamingRecogniser`. Names are kept for the whole call: every new one costs a new connection."""
+        names = tuple(dict.fromkeys((*self._names, *hotwords)))[:_NAMES_MAX]
+        if self._preferring is None or names == self._names:
+            return
+        self._names = names
+        try:
+            self._preferring(list(names))
+        except ValueError as refused:  # a model without them: words are recognised as before
+            self._preferring = None
+            log.warning("names are not preferred: %s", refused)
+
     def speech_goes_on(self) -> None:
         """See `StreamingRecogniser`."""
         self._moved.set()
@@ -87,7 +104,14 @@ class HostedStream:
         """See `StreamingRecogniser`. Callable from any thread."""
         self._heard = _Heard(whole=self._link.up)
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
+    def transcribe(
+        self,
+        samples: Samples,
+        hotwords: tuple[str, ...] = (),
+        *,
+        digits: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Transcript:
         """See `Recogniser`. The provider's words; the spare's where they do not come in time."""
         limit = self._limits.final_s + _THREAD_GRACE_S
         found: Transcript | None = None
@@ -97,7 +121,7 @@ class HostedStream:
             return found
         if self._spare is None:
             return found or Transcript("", 0.0)
-        instead = self._spare.transcribe(samples, hotwords, digits=digits)
+        instead = self._spare.transcribe(samples, hotwords, digits=digits, wanted=wanted)
         if found is not None and instead.text and instead.confidence > 0.5:
             self._loop.call_soon_threadsafe(self._link.drop, "it hears nothing where there are words")
         return instead

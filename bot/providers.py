@@ -26,6 +26,8 @@ class Plugin:
     key: str = ""  #: environment variable with its API key
     model: str = ""  #: keyword that takes the part behind "/" in "deepgram/nova-3"
     options: Mapping[str, object] = field(default_factory=dict)  #: for telephone use
+    names: str = ""  #: keyword of its `update_options` that takes names to prefer
+    name_max: int = 100  #: letters of the longest name that it takes
 
 
 _LK: Final = "livekit.plugins."
@@ -35,7 +37,9 @@ TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
     "stt": {
         "local": None,
         # Final words come when the ear asks for them: the provider's own end of speech is switched off.
-        "deepgram": Plugin(_LK + "deepgram", "STT", "deepgram", "DEEPGRAM_API_KEY", "model", {"endpointing_ms": 0}),
+        "deepgram": Plugin(
+            _LK + "deepgram", "STT", "deepgram", "DEEPGRAM_API_KEY", "model", {"endpointing_ms": 0}, names="keyterm"
+        ),
         "openai": Plugin(_LK + "openai", "STT", "openai", "OPENAI_API_KEY", "model"),
         "elevenlabs": Plugin(
             _LK + "elevenlabs",
@@ -44,6 +48,8 @@ TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
             "ELEVEN_API_KEY",
             "model",
             {"model": "scribe_v2_realtime", "include_timestamps": True, "language_code": "en"},
+            names="keyterms",
+            name_max=20,
         ),
     },
     "tts": {
@@ -65,7 +71,6 @@ TABLE: Final[Mapping[Modality, Mapping[str, Plugin | None]]] = {
     "turn_detector": {
         "patience": None,
         "v1-mini": Plugin("livekit.agents.inference", "TurnDetector", "", model="version"),
-        "turn-detector": Plugin(_LK + "turn_detector.english", "EnglishModel", "turn-detector"),
     },
 }
 
@@ -112,13 +117,7 @@ def build(modality: Modality, choice: str, base_url: str = "") -> object | None:
     except ModuleNotFoundError as missing:
         raise _not_installed(modality, choice, plugin, missing) from missing
     except (RuntimeError, ValueError, OSError) as wrong:
-        hint = (
-            "its weights come from a hub: run `python -m livekit.agents download-files` where the hub can be reached, "
-            "or keep the built-in turn detection (LEADLINE_BOT_TURN_DETECTOR=patience)"
-            if name == "turn-detector"
-            else "check its settings"
-        )
-        raise ProviderUnusable(f"{modality} provider {name!r} cannot start ({wrong}); {hint}") from wrong
+        raise ProviderUnusable(f"{modality} provider {name!r} cannot start ({wrong}); check its settings") from wrong
 
 
 def preload(modality: Modality, choice: str, base_url: str = "") -> None:
@@ -138,6 +137,19 @@ def preload(modality: Modality, choice: str, base_url: str = "") -> None:
 def stt_plugin(choice: str, base_url: str = "") -> stt.STT[Any] | None:
     """The recogniser a setting names, None for the local one. `base_url`: any server that speaks the same protocol."""
     return cast("stt.STT[Any] | None", build("stt", choice, base_url))
+
+
+def preferring(choice: str, plugin: stt.STT[Any]) -> Callable[[list[str]], None] | None:
+    """How a hosted recogniser is told names to prefer (Deepgram's keyterms from Nova-3 on, ElevenLabs'); None: it takes none."""
+    known = TABLE["stt"][choice.partition("/")[0]]
+    if known is None or not known.names or (known.names == "keyterm" and not plugin.model.startswith("nova-3")):
+        return None
+    change, keyword, longest = getattr(plugin, "update_options"), known.names, known.name_max  # noqa: B009 - not in the base class
+
+    def prefer(names: list[str]) -> None:
+        change(**{keyword: [name for name in names if len(name) <= longest]})
+
+    return prefer
 
 
 def tts_plugin(choice: str, base_url: str = "") -> tts.TTS[Any] | None:

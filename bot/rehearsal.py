@@ -103,7 +103,14 @@ class ScriptedRecogniser:
         self._lines = [line if isinstance(line, Transcript) else Transcript(line, 0.95) for line in lines]
         self.heard_s: list[float] = []
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
+    def transcribe(
+        self,
+        samples: Samples,
+        hotwords: tuple[str, ...] = (),
+        *,
+        digits: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Transcript:
         """See `Recogniser`."""
         self.heard_s.append(len(samples) / 16_000)
         return self._lines.pop(0) if len(self._lines) > 1 else self._lines[0]

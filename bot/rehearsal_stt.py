@@ -18,12 +18,13 @@ import binascii
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
 from aiohttp import WSMsgType, web
+from multidict import MultiDict, MultiMapping
 
 from bot.speech.audio import to_float
 from bot.speech.moonshine import RATE, Recogniser, Transcript
@@ -64,7 +65,7 @@ class HostedSpeechServer:
         self.faults = faults or Faults()
         self.connections = 0
         self.flushes = 0
-        self.queries: list[Mapping[str, str]] = []
+        self.queries: list[MultiMapping[str]] = []
         self._recogniser = recogniser
         self._key = key
         self._port = port
@@ -97,7 +98,7 @@ class HostedSpeechServer:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.connections += 1
-        self.queries.append(dict(request.query))
+        self.queries.append(MultiDict(request.query))
         return _Session(socket)
 
     async def _deepgram(self, request: web.Request) -> web.WebSocketResponse:

@@ -9,7 +9,7 @@ from bot import preload
 from bot.hosted import HostedRecogniser, PluginActivity
 from bot.hosted_stt import HostedStream
 from bot.hosted_voice import HostedVoice
-from bot.providers import ProviderUnusable, stt_plugin, tts_plugin, vad_plugin
+from bot.providers import ProviderUnusable, preferring, stt_plugin, tts_plugin, vad_plugin
 from bot.settings import BotSettings
 from bot.speech.moonshine import Recogniser
 from bot.speech.turn import SoundsFinished, TurnModel
@@ -44,7 +44,7 @@ def open_senses(settings: BotSettings) -> Senses:
     tts = tts_plugin(settings.tts, settings.tts_base_url)
     recogniser: Recogniser | None = preload.RECOGNISER
     if stt is not None and stt.capabilities.streaming:
-        recogniser = HostedStream(stt, preload.RECOGNISER)
+        recogniser = HostedStream(stt, preload.RECOGNISER, preferring=preferring(settings.stt, stt))
     elif stt is not None:
         recogniser = HostedRecogniser(stt, loop, preload.RECOGNISER)
     voice = HostedVoice(tts) if tts is not None else preload.VOICE

@@ -16,7 +16,7 @@ from bot.ear import Ear
 from bot.guesses import Recognition
 from bot.hosted_stt import HostedStream, Limits
 from bot.listening import FRAME_S, Heard, frames
-from bot.providers import stt_plugin
+from bot.providers import preferring, stt_plugin
 from bot.rehearsal import ScriptedRecogniser
 from bot.rehearsal_stt import Faults, HostedSpeechServer
 from bot.speech.audio import Pcm, resample, to_pcm
@@ -38,38 +38,41 @@ class Call:
         self.server = server
         self.stream = stream
         self.heard = heard
-        self._ear = ear
+        self.ear = ear
         self._at = 0.0
 
     async def say(self, speech: Pcm) -> str:
         """Speak, then be silent until the ear has decided; the words of the turn."""
         known = len(self.heard.turns)
         for frame, _ in frames(speech):
-            self._ear.push(frame, self._at)
+            self.ear.push(frame, self._at)
             self._at += FRAME_S
             await asyncio.sleep(FRAME_S / 10)
             if len(self.heard.turns) > known:
                 break
         async with asyncio.timeout(20):
             while len(self.heard.turns) == known:
-                self._ear.push(np.zeros(int(16_000 * FRAME_S), np.int16), self._at)
+                self.ear.push(np.zeros(int(16_000 * FRAME_S), np.int16), self._at)
                 self._at += FRAME_S
                 await asyncio.sleep(FRAME_S / 10)
         return self.heard.turns[-1].text
 
 
 @asynccontextmanager
-async def call(provider: str, faults: Faults | None = None, there: str = THERE) -> AsyncIterator[Call]:
+async def call(
+    provider: str, faults: Faults | None = None, there: str = THERE, hotwords: tuple[str, ...] = ()
+) -> AsyncIterator[Call]:
     async with (
         http_context.open(),
         HostedSpeechServer(ScriptedRecogniser([there]), faults, key="none") as server,
     ):
         plugin = stt_plugin(provider, server.url(provider))
         assert plugin is not None
-        stream, heard = HostedStream(plugin, ScriptedRecogniser([HERE]), LIMITS), Heard()
+        stream = HostedStream(plugin, ScriptedRecogniser([HERE]), LIMITS, preferring(provider, plugin))
+        heard = Heard()
         with ThreadPoolExecutor(1) as worker:
             ear = Ear(heard, Recognition(stream, worker, patience), VoiceActivity(builtin()))
-            ear.expect = Expect(SlotType.INTEGER_RANGE)
+            ear.expect = Expect(SlotType.INTEGER_RANGE, hotwords=hotwords)
             try:
                 yield Call(server, stream, ear, heard)
             finally:
@@ -97,6 +100,28 @@ async def test_the_providers_own_end_of_speech_is_off() -> None:
     async with call("elevenlabs") as one:
         await one.say(speech())
         assert one.server.queries[0]["commit_strategy"] == "manual"
+
+
+@pytest.mark.parametrize(("provider", "key"), [("deepgram", "keyterm"), ("elevenlabs", "keyterms")])
+async def test_names_from_the_leads_record_reach_the_provider(provider: str, key: str) -> None:
+    names = ("Rajesh Patel", "Northwind Logistics of Springfield")
+    async with call(provider, hotwords=names) as one:
+        assert await one.say(speech()) == THERE
+        sent = one.server.queries[-1].getall(key)
+        assert sent == [name for name in names if provider == "deepgram" or len(name) <= 20]
+        connections = one.server.connections
+        one.ear.expect = Expect(SlotType.YES_NO)
+        one.ear.expect = Expect(SlotType.NAME, hotwords=names[:1])
+        assert await one.say(speech()) == THERE
+        assert one.server.connections == connections, "names are kept: no question costs a new connection"
+
+
+async def test_a_model_that_takes_no_names_is_not_given_any() -> None:
+    async with http_context.open(), HostedSpeechServer(ScriptedRecogniser([THERE])) as server:
+        plugin = stt_plugin("deepgram/nova-2", server.url("deepgram"))
+        assert plugin is not None
+        assert preferring("deepgram/nova-2", plugin) is None
+        await plugin.aclose()
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -6,6 +6,7 @@ The weights are three files of the wheel moonshine-voice 0.1.0, whose own librar
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias, runtime_checkable
 
@@ -48,8 +49,18 @@ class Transcript:
 class Recogniser(Protocol):
     """A whole utterance in, text out. Blocking: call it in a thread."""
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
-        """Names in `hotwords` are preferred, and so are the names of digits when `digits` are being dictated."""
+    def transcribe(
+        self,
+        samples: Samples,
+        hotwords: tuple[str, ...] = (),
+        *,
+        digits: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Transcript:
+        """Names in `hotwords` are preferred, and so are the names of digits when `digits` are being dictated.
+
+        Once `wanted` says no, the rest may be left undone: nobody will read the result.
+        """
         ...
 
 
@@ -59,6 +70,10 @@ class StreamingRecogniser(Recogniser, Protocol):
 
     def feed(self, pcm: npt.NDArray[np.int16]) -> None:
         """PCM16 at 16 kHz of the turn, on the event loop, never blocking."""
+        ...
+
+    def prefer(self, hotwords: tuple[str, ...]) -> None:
+        """Names that may be said from now on; called on the event loop before the caller speaks."""
         ...
 
     def speech_goes_on(self) -> None:
@@ -82,7 +97,7 @@ class _Node:
 class _Beam:
     score: float
     ids: tuple[int, ...]
-    cache: Cache
+    row: int  #: of the cache that its last step left
     live: tuple[_Node, ...]  #: trie nodes that the last tokens lead to; the root is always among them
     pending: float = 0.0  #: bonus given for a hotword not finished yet
     done: bool = False
@@ -122,13 +137,21 @@ class Moonshine:
         spellings = (mark + form for word in _DIGIT_WORDS for form in (word, word.title()) for mark in ("", _SPACE))
         self._digits = np.array(sorted({self._ids[s.encode()] for s in spellings if s.encode() in self._ids}))
 
-    def transcribe(self, samples: Samples, hotwords: tuple[str, ...] = (), *, digits: bool = False) -> Transcript:
+    def transcribe(
+        self,
+        samples: Samples,
+        hotwords: tuple[str, ...] = (),
+        *,
+        digits: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Transcript:
         """Recognise one utterance.
 
         Args:
             samples: mono float32 at 16 kHz, with about 0.3 s before the speech; at most the last 30 s are used.
             hotwords: names to prefer (the lead's, their company's); switches from greedy to a beam of 4.
             digits: a number is being dictated: prefer the names of digits.
+            wanted: asked after every token; no: what there is so far is returned.
         """
         audio = np.pad(np.asarray(samples[-_MAX_S * RATE :], np.float32), (0, _TAIL))
         if len(audio) < _MIN_SAMPLES:
@@ -137,52 +160,15 @@ class Moonshine:
             None, {"input_values": audio[None], "attention_mask": np.ones((1, len(audio)), np.int64)}
         )[0]
         search = _Search(self._trie(hotwords), 4 if hotwords else 1, self._digits if digits else None)
-        beams = [_Beam(0.0, (), _empty_cache(), (search.root,))]
-        for step in range(int(len(audio) / RATE * _TOKENS_PER_S) + 6):
-            beams = self._advance(beams, hidden, step, search)
-            if beams[0].done or _loop(beams[0].ids):
+        decoding = _Decoding(self._decoder, self._outputs, hidden)
+        beams = [_Beam(0.0, (), 0, (search.root,))]
+        for _ in range(int(len(audio) / RATE * _TOKENS_PER_S) + 6):
+            beams = _advance(beams, decoding, search)
+            if beams[0].done or _loop(beams[0].ids) or not wanted():
                 break
         best = beams[0]
         ids = best.ids[: len(best.ids) - _loop(best.ids)]
         return Transcript(self._text(ids), float(np.exp(best.acoustic / max(1, len(best.ids)))), best.hit)
-
-    def _advance(self, beams: list[_Beam], hidden: npt.NDArray[np.float32], step: int, search: _Search) -> list[_Beam]:
-        candidates: list[_Beam] = []
-        for beam in beams:
-            if beam.done:
-                candidates.append(beam)
-                continue
-            logp, cache = self._decode(beam, hidden, step)
-            favoured = logp
-            if search.favoured is not None:
-                favoured = logp.copy()
-                favoured[search.favoured] += _DIGIT_BONUS
-            for token in _promising(favoured, beam.live, search.width):
-                candidates.append(_extend(beam, token, favoured, cache, search.root))
-        candidates.sort(key=lambda beam: -beam.score)
-        return candidates[: search.width]
-
-    def _decode(self, beam: _Beam, hidden: npt.NDArray[np.float32], step: int) -> tuple[npt.NDArray[np.float64], Cache]:
-        outputs = self._decoder.run(
-            None,
-            {
-                # The decoder takes every 384th element of a mask over samples (strides 64, 3, 2 of its front end).
-                "encoder_attention_mask": np.ones((1, hidden.shape[1] * _STRIDE), np.int64),
-                "encoder_hidden_states": hidden,
-                "input_ids": np.array([[beam.ids[-1] if beam.ids else _BOS]], np.int64),
-                "use_cache_branch": np.array([step > 0]),
-                **beam.cache,
-            },
-        )
-        logits = outputs[0][0, -1].astype(np.float64)
-        top = logits.max()
-        logits -= top + np.log(np.exp(logits - top).sum())
-        cache: Cache = {}
-        for name, value in zip(self._outputs, outputs[1:], strict=True):
-            key = name.replace("present", "past_key_values")
-            # With the cache branch the encoder's keys come back empty: keep those of the first step.
-            cache[key] = value if "decoder" in key or step == 0 else beam.cache[key]
-        return logits, cache
 
     def _trie(self, hotwords: tuple[str, ...]) -> _Node:
         if (known := self._tries.get(hotwords)) is not None:
@@ -229,16 +215,77 @@ def _vocabulary(raw: bytes) -> list[bytes]:
     return tokens
 
 
-def _empty_cache() -> Cache:
+class _Decoding:
+    """One utterance's decoder: every call takes all beams one token further in one run, which costs little more than one beam."""
+
+    def __init__(self, session: ort.InferenceSession, outputs: list[str], hidden: npt.NDArray[np.float32]) -> None:
+        self._session = session
+        self._outputs = outputs
+        self._hidden = hidden
+        self._own: Cache = _empty("decoder")  # what the tokens so far left, a row for each beam of the last step
+        self._heard: Cache = _empty("encoder")  # the sound, the same for every beam
+        self._first = True
+
+    def step(self, rows: Sequence[int], tokens: Sequence[int]) -> npt.NDArray[np.float32]:
+        """Log-probabilities of the next token, a row for each beam; beam i goes on from row `rows[i]` of the last step."""
+        n, own = len(rows), self._own
+        self._hidden = _rows(self._hidden, n)
+        self._heard = {key: _rows(value, n) for key, value in self._heard.items()}
+        if not self._first and list(rows) != list(range(len(next(iter(own.values()))))):
+            own = {key: value[list(rows)] for key, value in own.items()}
+        outputs = self._session.run(
+            None,
+            {
+                # The decoder takes every 384th element of a mask over samples (strides 64, 3, 2 of its front end).
+                "encoder_attention_mask": np.ones((n, self._hidden.shape[1] * _STRIDE), np.int64),
+                "encoder_hidden_states": self._hidden,
+                "input_ids": np.array(tokens, np.int64)[:, None],
+                "use_cache_branch": np.array([not self._first]),
+                **own,
+                **self._heard,
+            },
+        )
+        named = {
+            name.replace("present", "past_key_values"): value
+            for name, value in zip(self._outputs, outputs[1:], strict=True)
+        }
+        self._own = {key: value for key, value in named.items() if "decoder" in key}
+        if self._first:  # with the cache branch the encoder's keys come back empty: those of the first step are kept
+            self._heard = {key: value for key, value in named.items() if "encoder" in key}
+        self._first = False
+        logits: npt.NDArray[np.float32] = outputs[0][:, -1]
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits
+
+
+def _rows(value: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
+    """The same row `n` times: all rows of `value` are alike."""
+    return value[:n] if len(value) >= n else np.repeat(value[:1], n, axis=0)
+
+
+def _empty(kind: str) -> Cache:
     return {
-        f"past_key_values.{layer}.{part}.{kind}": np.zeros((1, _HEADS, 0, _HEAD_DIM), np.float32)
+        f"past_key_values.{layer}.{kind}.{part}": np.zeros((1, _HEADS, 0, _HEAD_DIM), np.float32)
         for layer in range(_LAYERS)
-        for part in ("decoder", "encoder")
-        for kind in ("key", "value")
+        for part in ("key", "value")
     }
 
 
-def _promising(logp: npt.NDArray[np.float64], live: tuple[_Node, ...], width: int) -> set[int]:
+def _advance(beams: list[_Beam], decoding: _Decoding, search: _Search) -> list[_Beam]:
+    candidates = [beam for beam in beams if beam.done]
+    open_ = [beam for beam in beams if not beam.done]
+    logps = decoding.step([beam.row for beam in open_], [beam.ids[-1] if beam.ids else _BOS for beam in open_])
+    for row, (beam, logp) in enumerate(zip(open_, logps, strict=True)):
+        if search.favoured is not None:
+            logp[search.favoured] += _DIGIT_BONUS
+        for token in _promising(logp, beam.live, search.width):
+            candidates.append(_extend(beam, token, logp, row, search.root))
+    candidates.sort(key=lambda beam: -beam.score)
+    return candidates[: search.width]
+
+
+def _promising(logp: npt.NDArray[np.float32], live: tuple[_Node, ...], width: int) -> set[int]:
     if width == 1:
         return {int(logp.argmax())}
     best = {int(i) for i in np.argpartition(-logp, 6)[:6]}
@@ -257,8 +304,8 @@ def _loop(ids: tuple[int, ...]) -> int:
 def _extend(
     beam: _Beam,
     token: int,
-    favoured: npt.NDArray[np.float64],
-    cache: Cache,
+    favoured: npt.NDArray[np.float32],
+    row: int,
     root: _Node,
 ) -> _Beam:
     live, earned = [root], 0.0
@@ -270,7 +317,7 @@ def _extend(
     return _Beam(
         score=beam.score + float(favoured[token]) + earned - beam.pending,
         ids=(*beam.ids, token),
-        cache=cache,
+        row=row,
         live=tuple(live),
         pending=0.0 if finished else earned,
         done=token == _EOS,
