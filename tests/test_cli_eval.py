@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from random import Random
 
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from cli.eval import eval_command
 from cli.evaluation.callers import BEHAVIOURS, Caller, Persona, personas
 from cli.evaluation.scoring import Task, due_slots
-from cli.evaluation.voice import _Intent, _judge, _sayable, _Told
+from cli.evaluation.voice import _Intent, _judge, _sayable, _Told, coming
 from flows.model import Expect
 from store.flowfiles import list_flows, load_flow
 
@@ -97,3 +98,10 @@ def test_tomorrow_is_judged_by_the_day_of_the_call() -> None:
 def test_figures_are_not_spoken() -> None:
     phone = person("b2b-software").facts["phone"]
     assert _sayable(phone).say == ("Two zero two, five five five, zero one one seven.",)
+
+
+@pytest.mark.parametrize(
+    ("today", "year"), [("2026-11-26", 2026), ("2026-11-30", 2026), ("2026-12-01", 2027), ("2027-01-05", 2027)]
+)
+def test_a_typed_day_is_the_next_one_of_that_name(today: str, year: int) -> None:
+    assert coming("2026-11-30T09:00", date.fromisoformat(today)) == f"{year}-11-30T09:00"

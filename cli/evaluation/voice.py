@@ -7,8 +7,10 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from random import Random
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -217,8 +219,17 @@ def _judge(flow: Flow, task: Task, record: Mapping[str, object], told: _Told, tu
 
 
 def _truth(flow: Flow, slot: str, value: Value, told: _Told, now: float) -> object:
-    """Return the value as JSON has it; what hangs on the day of the call is what was said, read on that day."""
+    """Return the value as JSON has it; what hangs on the day of the call is what was said or typed, read on that day."""
     found = flow.slot(slot)
     if found is not None and found.type in _BY_THE_CLOCK and slot in told.words:
         value = hear(found.type, told.words[slot], now=now, zone=flow.locale.zone).value or value
+    elif found is not None and found.type is SlotType.DATE_TIME:
+        value = coming(str(value), datetime.fromtimestamp(now, ZoneInfo(flow.locale.zone)).date())
     return list(value) if isinstance(value, tuple) else value
+
+
+def coming(moment: str, today: date) -> str:
+    """Return an ISO minute in the year in which its day comes next: keys tell a month and a day, no year."""
+    when = datetime.fromisoformat(moment)
+    days = (when.replace(year=year) for year in (today.year, today.year + 1))
+    return next(day for day in days if day.date() >= today).isoformat(timespec="minutes")
