@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
@@ -84,6 +85,7 @@ _UNSEEN = str.maketrans(
 _WRITTEN_MAX = 40
 
 
+@lru_cache(maxsize=4096)
 def classify(number: str, region: str = "US") -> Number:
     """Understand a number as a person writes it; `region` is where one without a country code is from."""
     number = number.translate(_UNSEEN).strip(" ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import campaign_files
+from cli import campaign_files, campaign_import
 from cli.campaign_options import EXIT_CODES
 
 app = typer.Typer(
@@ -15,3 +15,4 @@ app = typer.Typer(
 
 app.command()(campaign_files.init)
 app.command()(campaign_files.validate)
+app.command("import")(campaign_import.import_)

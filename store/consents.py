@@ -42,22 +42,19 @@ class Kept:
 
 async def keep_consents(
     connection: AsyncConnection, given: Iterable[tuple[str, Given]], now: float, import_id: int | None = None
-) -> int:
-    """Keep permissions by number; one that is on record stays as it is, withdrawn or not. Returns how many were new."""
+) -> None:
+    """Keep permissions by number; one that is on record stays as it is, withdrawn or not."""
     rows, texts = [], {}
     for number, consent in given:
         text_hash = hashlib.sha256(consent.text.encode()).hexdigest()
         texts[text_hash] = consent.text
         row = {name: getattr(consent, name) for name in Given.__dataclass_fields__ if name != "text"}
         rows.append(row | {"number": number, "text_hash": text_hash, "kept_at": now, "import_id": import_id})
-    count = 0
-    for known in pieces(list(texts.items())):
-        kept = insert_into(connection, consent_texts).on_conflict_do_nothing()
-        await connection.execute(kept.values([{"hash": name, "text": text} for name, text in known]))
-    for some in pieces(rows):
-        new = insert_into(connection, consents).on_conflict_do_nothing().values(list(some))
-        count += (await connection.execute(new)).rowcount
-    return count
+    if not rows:
+        return
+    known = insert_into(connection, consent_texts).on_conflict_do_nothing()
+    await connection.execute(known, [{"hash": name, "text": text} for name, text in texts.items()])
+    await connection.execute(insert_into(connection, consents).on_conflict_do_nothing(), rows)
 
 
 async def consents_of(engine: AsyncEngine, numbers: Sequence[str]) -> dict[str, tuple[Kept, ...]]:

@@ -210,8 +210,10 @@ class Staging:
         return int((await connection.execute(kept.returning(shelves.c.id))).scalar_one())
 
     async def _insert(self, connection: AsyncConnection, batch: Sequence[NewLead], now: float) -> Sequence[int]:
+        ids = await _new_ids(connection, len(batch))
         rows = [
             {
+                "id": lead_id,
                 "campaign": self._campaign,
                 "import_id": self._import,
                 "line": lead.line,
@@ -226,10 +228,10 @@ class Staging:
                 "person": dict(lead.person),
                 "changed_at": now,
             }
-            for lead in batch
+            for lead_id, lead in zip(ids, batch, strict=True)
         ]
-        kept = sa.insert(leads).returning(leads.c.id, sort_by_parameter_order=True)
-        return [int(row) for row in (await connection.execute(kept, rows)).scalars()]
+        await connection.execute(sa.insert(leads), rows)
+        return ids
 
     async def _insert_phones(self, connection: AsyncConnection, batch: Sequence[NewLead], ids: Sequence[int]) -> None:
         rows = [
@@ -245,6 +247,15 @@ class Staging:
             for position, phone in enumerate(lead.phones)
         ]
         await connection.execute(insert_into(connection, phones), rows)
+
+
+async def _new_ids(connection: AsyncConnection, count: int) -> Sequence[int]:
+    """Ids for so many leads: known before they are written, which makes one plain statement of many rows."""
+    if connection.dialect.name == "postgresql":
+        drawn = sa.text("SELECT nextval(pg_get_serial_sequence('leads', 'id')) FROM generate_series(1, :count)")
+        return [int(value) for value in (await connection.execute(drawn, {"count": count})).scalars()]
+    first = int(await connection.scalar(sa.select(sa.func.max(leads.c.id))) or 0) + 1  # nobody else writes now
+    return range(first, first + count)
 
 
 def _with_phones(lead: NewLead, left: tuple[NewPhone, ...]) -> NewLead:

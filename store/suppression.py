@@ -65,20 +65,19 @@ async def among(connection: AsyncConnection, numbers: Sequence[str], campaign: s
     return found
 
 
-async def keep(connection: AsyncConnection, opt_outs: Sequence[OptOut]) -> int:
+async def keep(connection: AsyncConnection, opt_outs: Sequence[OptOut]) -> None:
     """Keep opt-outs, close the leads with these numbers and cancel their callbacks, within the caller's transaction.
 
-    Returns how many were new. A lead whose call is under way is left to whoever ends that call.
+    A lead whose call is under way is left to whoever ends that call.
     """
     if not opt_outs:
-        return 0
+        return
     table = tables.suppressions
     rows = [{name: getattr(entry, name) for name in OptOut.__dataclass_fields__} for entry in opt_outs]
-    kept = await connection.execute(insert_into(connection, table).on_conflict_do_nothing().values(rows))
+    await connection.execute(insert_into(connection, table).on_conflict_do_nothing(), rows)
     for entry_scope in {(entry.scope, entry.about, entry.at) for entry in opt_outs}:
         numbers = [entry.number for entry in opt_outs if (entry.scope, entry.about, entry.at) == entry_scope]
         await _close_leads(connection, numbers, *entry_scope)
-    return kept.rowcount
 
 
 async def _close_leads(connection: AsyncConnection, numbers: Sequence[str], scope: str, about: str, at: float) -> None:

@@ -69,6 +69,22 @@ def decide(
     return _window(case)
 
 
+def lasting(
+    lead: Lead, campaign: Campaign, ledger: Ledger, now: datetime, packs: Mapping[str, RulePack]
+) -> Case | Refused:
+    """Return what waiting will not change: why this lead is not to be called at all, or the case if nothing is known
+    that forbids it. What a list is screened by when it is imported; `decide` is asked again before each call."""
+    number = classify(lead.number, campaign.region)
+    if refused := _number(number, campaign, packs):
+        return refused
+    places = places_of(lead, number.e164, packs[number.country])
+    if places.unknown:
+        return Refused("place", f"{places.unknown}; without it the hours of the law cannot be kept")
+    case = Case(lead, campaign, ledger, now, number, packs[number.country], places, asked_for=False)
+    refusals = (rule(case) for rule in (_suppressed, _consent, _acknowledged))
+    return next((refused for refused in refusals if refused), None) or case
+
+
 def _number(number: Number, campaign: Campaign, packs: Mapping[str, RulePack]) -> Refused | None:
     if number.kind not in DIALABLE:
         return Refused("number_kind", f"numbers of this kind are never dialled: {number.kind.value}")

@@ -64,8 +64,9 @@ def area_code(e164: str) -> str:
 
 def _by_number(e164: str, pack: RulePack) -> Iterator[str]:
     """The states that a number's area code belongs to; a country without states that matter is one."""
+    code = area_code(e164)
     for state, rule in pack.states.items():
-        if len(pack.states) == 1 or any(area_code(e164) in codes for codes in rule.area_codes.values()):
+        if len(pack.states) == 1 or any(code in codes for codes in rule.area_codes.values()):
             yield state
 
 
