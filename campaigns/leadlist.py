@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, TextIO, TypeAlias
+from typing import Final, TypeAlias
 
 from store.calls import StoreError
 from store.consents import Given
@@ -99,14 +99,14 @@ class Reader:
                 yield self._line[0], cells
 
 
-def open_list(file: TextIO, mapped: Mapping[str, str] | None = None) -> Reader:
+def open_list(lines: Iterator[str], mapped: Mapping[str, str] | None = None) -> Reader:
     """Begin to read a list; `mapped` says which header means which column, beyond the names that are known.
 
     Raises ListError for a file without a header, without a telephone column, or with two columns for one thing.
     """
     csv.field_size_limit(1_000_000)
     try:
-        first = file.readline()
+        first = next(lines, "")
     except UnicodeDecodeError as wrong:
         raise ListError(_not_utf8(wrong)) from None
     if not first.strip():
@@ -114,7 +114,7 @@ def open_list(file: TextIO, mapped: Mapping[str, str] | None = None) -> Reader:
     delimiter = max(",;\t|", key=first.count) if any(mark in first for mark in ",;\t|") else ","
     header = tuple(cell.strip() for cell in next(csv.reader([first], delimiter=delimiter)))
     columns = _columns(header, mapped or {})
-    return Reader(header, columns, iter(csv.reader(file, delimiter=delimiter)))
+    return Reader(header, columns, iter(csv.reader(lines, delimiter=delimiter)))
 
 
 def _columns(header: tuple[str, ...], mapped: Mapping[str, str]) -> dict[str, str]:
@@ -145,11 +145,7 @@ def understood(reader: Reader, line: int, cells: list[str], purpose: str, seller
         raise RowError(
             f"the row has {len(cells)} cells, the header {len(reader.header)}: is a cell with a comma unquoted?"
         )
-    told = {
-        meaning: _plain(cell)
-        for (meaning, cell) in zip(reader.columns.values(), cells, strict=False)
-        if meaning and cell.strip()
-    }
+    told = told_in(reader, cells)
     phones = tuple(dict.fromkeys(_phone(told[name]) for name in ("phone", "alt_phone") if told.get(name)))
     if not told.get("phone"):
         raise RowError("there is no telephone number")
@@ -163,10 +159,16 @@ def understood(reader: Reader, line: int, cells: list[str], purpose: str, seller
         person,
         external_id=told.get("external_id", ""),
         priority=_priority(told.get("priority", "")),
-        not_before=_moment(told, "not_before"),
-        expires_at=_moment(told, "expires_at"),
-        consent=_consent(told, purpose, seller),
+        not_before=moment_in(told, "not_before"),
+        expires_at=moment_in(told, "expires_at"),
+        consent=consent_in(told, purpose, seller),
     )
+
+
+def told_in(reader: Reader, cells: list[str]) -> dict[str, str]:
+    """What a row's cells say, by column. Raises RowError for a cell that is too long."""
+    pairs = zip(reader.columns.values(), cells, strict=False)
+    return {meaning: _plain(cell) for meaning, cell in pairs if meaning and cell.strip()}
 
 
 def _plain(cell: str) -> str:
@@ -195,7 +197,8 @@ def _priority(text: str) -> int:
     return int(text)
 
 
-def _moment(told: Mapping[str, str], name: str) -> float | None:
+def moment_in(told: Mapping[str, str], name: str) -> float | None:
+    """Unix seconds of a column that holds a day (UTC) or a time with an offset. Raises RowError."""
     text = told.get(name, "")
     if not text:
         return None
@@ -208,8 +211,9 @@ def _moment(told: Mapping[str, str], name: str) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _consent(told: Mapping[str, str], purpose: str, seller: str) -> Given | None:
-    """16 CFR 310.5(a)(8): without its date, its source and the text that was shown a permission is none."""
+def consent_in(told: Mapping[str, str], purpose: str, seller: str) -> Given | None:
+    """A row's permission, None when there is none. Without date, source and the text that was shown it is refused (16 CFR
+    310.5(a)(8)). Raises RowError."""
     kind = told.get("consent_type", "").casefold()
     if kind in _NO_CONSENT:
         return None
@@ -218,7 +222,7 @@ def _consent(told: Mapping[str, str], purpose: str, seller: str) -> Given | None
     lacking = [name for name in ("consent_at", "consent_source", "consent_text") if not told.get(name)]
     if lacking:
         raise RowError(f"the consent lacks {', '.join(lacking)}: without it it cannot be shown to anybody")
-    at = _moment(told, "consent_at")
+    at = moment_in(told, "consent_at")
     assert at is not None
     name = " ".join(told[part] for part in ("first_name", "last_name") if told.get(part))
     return Given(kind, purpose, seller, at, told["consent_text"], told["consent_source"], name)

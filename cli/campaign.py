@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import campaign_files, campaign_import
+from cli import campaign_export, campaign_files, campaign_import, lead
 from cli.campaign_options import EXIT_CODES
 
 app = typer.Typer(
@@ -16,3 +16,5 @@ app = typer.Typer(
 app.command()(campaign_files.init)
 app.command()(campaign_files.validate)
 app.command("import")(campaign_import.import_)
+app.command()(lead.explain)
+app.command()(campaign_export.export)

@@ -47,6 +47,12 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "cli.campaign:app",
         "Outbound campaigns: from a file and a list to calls and a report. None of this is legal advice.",
     ),
+    "consent": Entry(
+        "cli.consent:app", "Permissions to call: add, import, show, revoke. Kept for years. Not legal advice."
+    ),
+    "dnc": Entry("cli.dnc:app", "Numbers that must not be called: add, remove, import, export, check."),
+    "lead": Entry("cli.lead:app", "Leads of campaigns: show, suppress, reset."),
+    "callbacks": Entry("cli.callbacks:app", "Calls that people asked for: list."),
     "rules": Entry("cli.rules:app", "Calling rules: which are installed, and what they say. Not legal advice."),
     "db": Entry("cli.db:app", "The database: upgrade, check, backup."),
     "retention": Entry("cli.retention:app", "How long recordings, transcripts, events and records are kept."),

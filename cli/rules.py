@@ -11,17 +11,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from campaigns.explaining import told_hours
 from campaigns.numbers import DIALABLE, classify
 from campaigns.policy.decide import Case, windows_of
 from campaigns.policy.places import places_of
 from campaigns.policy.rulepack import RulePack, RulePackError, hours_of
-from campaigns.policy.terms import Campaign, Hours, Lead, Ledger
+from campaigns.policy.terms import Campaign, Lead, Ledger
 from campaigns.policy.windows import openings
 from campaigns.rulefiles import SHIPPED, load_packs
 
 app = typer.Typer(no_args_is_help=True, help="Calling rules: which are installed, and what they say. Not legal advice.")
 
-_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NO_CAMPAIGN: Final = hours_of({"mon-sun": "00:00-24:00"})
 
 Folder = Annotated[Path, typer.Option("--rules", help="A folder with rule packs of your own (*.yaml).")]
@@ -34,20 +34,6 @@ def _packs(folder: Path) -> dict[str, RulePack]:
     except (RulePackError, OSError) as wrong:
         typer.echo(f"leadline: {wrong}", err=True)
         raise typer.Exit(2) from None
-
-
-def _text(hours: Hours) -> str:
-    """Hours as a person reads them: "Mon-Sat 8:00-20:00, Sun no calls"."""
-    spans: list[tuple[int, int, str]] = []
-    for day, span in enumerate(hours.days):
-        text = "no calls" if span is None else "-".join(f"{m // 60}:{m % 60:02}" for m in span)
-        if spans and spans[-1][2] == text:
-            spans[-1] = (spans[-1][0], day, text)
-        else:
-            spans.append((day, day, text))
-    return ", ".join(
-        f"{_DAYS[first] if first == last else f'{_DAYS[first]}-{_DAYS[last]}'} {text}" for first, last, text in spans
-    )
 
 
 @app.command()
@@ -67,13 +53,13 @@ def show(
         return
     for pack in chosen:
         table = Table("state", "hours", "holidays", "per 24 h", "known by", "source", "verified")
-        table.title = f"{pack.country} {pack.version}: {_text(pack.hours)} ({pack.source.cite})"
+        table.title = f"{pack.country} {pack.version}: {told_hours(pack.hours)} ({pack.source.cite})"
         for name, rule in pack.states.items():
             if rule.source is None:
                 continue
             table.add_row(
                 name,
-                _text(rule.hours) if rule.hours else rule.acknowledge or "as the country",
+                told_hours(rule.hours) if rule.hours else rule.acknowledge or "as the country",
                 "calls" if rule.holidays else "no calls",
                 str(rule.per_24h or ""),
                 rule.source.read,

@@ -46,11 +46,14 @@ async def suppressed(connection: AsyncConnection, number: str) -> bool:
     numbers were erased."""
     if await among(connection, [number]):
         return True
+    column = tables.suppressions.c.number
+    if not await connection.scalar(sa.select(sa.exists().where(column >= "scrypt:", column < "scrypt;"))):
+        return False
     known = await connection.scalar(sa.select(tables.installation.c.value).where(tables.installation.c.name == _SALT))
     if known is None:
         return False
     theirs = await asyncio.to_thread(hashed, number, known)
-    return bool(await connection.scalar(sa.select(sa.exists().where(tables.suppressions.c.number == theirs))))
+    return bool(await connection.scalar(sa.select(sa.exists().where(column == theirs))))
 
 
 async def among(connection: AsyncConnection, numbers: Sequence[str], campaign: str = "") -> set[str]:
