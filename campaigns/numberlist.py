@@ -161,11 +161,12 @@ async def _batches(
 
 def _rows(file: Path, columns: dict[str, str]) -> Iterator[list[tuple[int, list[str], Reader]]]:
     with file.open("rb") as raw:
-        reader = open_list(_with_header(io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")))
+        lines, bare = _with_header(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""))
+        reader = open_list(lines)
         columns |= reader.columns
         batch: list[tuple[int, list[str], Reader]] = []
         for line, cells in reader:
-            batch.append((line, cells, reader))
+            batch.append((line - bare, cells, reader))
             if len(batch) == AT_ONCE:
                 yield batch
                 batch = []
@@ -173,11 +174,11 @@ def _rows(file: Path, columns: dict[str, str]) -> Iterator[list[tuple[int, list[
             yield batch
 
 
-def _with_header(lines: Iterator[str]) -> Iterator[str]:
-    """A bare list of numbers, one a line, gets the header that it lacks."""
+def _with_header(lines: Iterator[str]) -> tuple[Iterator[str], bool]:
+    """A bare list of numbers, one a line, gets the header that it lacks; tells whether it was bare."""
     try:
         first = next(lines, "")
     except UnicodeDecodeError as wrong:
         raise ListError(f"the file is no UTF-8 text (byte {wrong.start}); save it as “CSV UTF-8”") from None
     bare = classify(next(csv.reader([first]), [""])[0] if first.strip() else "").e164
-    return itertools.chain(["phone\n"] if bare else [], [first] if first else [], lines)
+    return itertools.chain(["phone\n"] if bare else [], [first] if first else [], lines), bool(bare)

@@ -53,7 +53,8 @@ def export(
 
     with told_plainly():
         wanted = read_map(columns or [], what.value)
-        count = asyncio.run(_export(name, campaign, target, what.value, format_, wanted))
+        some = bool(columns) or format_ is Format.CSV  # JSON has room for every answer and every column of the list
+        count = asyncio.run(_export(name, campaign, target, what.value, format_, wanted, some=some))
     if as_json:
         print_json({"file": str(target), "what": what.value, "rows": count})
     else:
@@ -61,7 +62,7 @@ def export(
 
 
 async def _export(
-    stack: str | None, campaign: str, target: Path, what: str, format_: Format, wanted: Mapping[str, str]
+    stack: str | None, campaign: str, target: Path, what: str, format_: Format, wanted: Mapping[str, str], *, some: bool
 ) -> int:
     from campaigns.exporting import cell, flat
     from store import campaigns
@@ -75,7 +76,7 @@ async def _export(
                 table.writerow(wanted)
             async for row in _rows(engine, campaign, what):
                 told = flat(what, row)
-                picked = {header: told.get(column) for header, column in wanted.items()}
+                picked = {header: told.get(column) for header, column in wanted.items()} if some else told
                 if format_ is Format.CSV:
                     table.writerow([cell(value) for value in picked.values()])
                 else:

@@ -14,6 +14,7 @@ from flows.model import Direction
 from store import tables
 from store.audit import Entry, note
 from store.calls import StoreError, suppression_key
+from store.erasure_lists import BY_NUMBER, forget_leads, worth_a_look
 from store.subject import ERASED, Subject
 from store.suppression import hash_of
 
@@ -21,7 +22,7 @@ from store.suppression import hash_of
 RUNNING_S = 7200.0
 _CHILDREN = (tables.turns, tables.answers, tables.recordings, tables.happenings)
 #: These hold no personal data, or hold it on purpose.
-_LEFT_ALONE = ("audit", "installation", "flows", "alembic_version")
+_LEFT_ALONE = ("audit", "installation", "flows", "alembic_version", *BY_NUMBER)
 
 
 class CallRunning(StoreError):
@@ -91,6 +92,7 @@ async def erase(
             await connection.exec_driver_sql("PRAGMA secure_delete=ON")  # deleted is overwritten with zeros
         for call in calls:
             await _forget_call(connection, call.call_id, subject, done)
+        await forget_leads(connection, subject, done)
         theirs = await hash_of(connection, subject.e164)
         suppressions = tables.suppressions
         changed = await connection.execute(
@@ -141,7 +143,7 @@ async def _mentions(
         texts = [column for column in table.columns if isinstance(column.type, sa.String | sa.JSON)]
         if not texts:
             continue
-        rows = await connection.stream(sa.select(table))
+        rows = await connection.stream(sa.select(table).where(worth_a_look(table, subject)))
         async for row in rows.mappings():
             without = {column.name: subject.out_of(row[column.name]) for column in texts}
             changed = {name: value for name, value in without.items() if value != _plain(row[name])}
