@@ -24,7 +24,7 @@ from livekit.agents import AutoSubscribe, JobContext
 from bot import preload
 from bot.apology import APOLOGY, apologise
 from bot.body import Body
-from bot.caller_leg import already_over, known_call, new_call, wait_for_caller
+from bot.caller_leg import already_over, dial_is_over, known_call, new_call, wait_for_caller
 from bot.conversation import Conversation
 from bot.ear import Ear
 from bot.echo import EchoGate, EchoingSpeaker
@@ -132,7 +132,9 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
         await parts.line.open()
         await parts.line.stage("ready")
         async with leaving_when_superseded(holding, parts.inbox):
-            arrived = await wait_for_caller(parts.inbox, settings.caller_wait_s)
+            arrived = await wait_for_caller(
+                parts.inbox, settings.caller_wait_s, lambda: dial_is_over(stores.calls, order)
+            )
             if arrived is None and usable(before, flow) is None:
                 log.info("no caller came; leaving the room")
                 await ctx.delete_room()

@@ -101,6 +101,7 @@ class DialRequest:
     lead: Mapping[str, str] = field(default_factory=dict)
     ringing_s: int = 30
     max_call_s: int = 600
+    digits: str = ""  #: pressed when it is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ async def dial(
         route=request.route,
         ringing_s=request.ringing_s,
         max_call_s=request.max_call_s,
+        digits=request.digits,
     )
     async with Diary(calls, request.call_id, clock) as diary:
         diary.note("gate", "permitted", ringing_s=request.ringing_s, max_call_s=request.max_call_s)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import signal
 import time
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -34,6 +35,7 @@ and 143 interrupted.
 """
 _EXIT = {"answered": 0, "busy": 3, "declined": 4, "unwanted": 4, "unanswered": 5, "not_found": 8, "blocked": 9}
 _REFUSED, _OUT_OF_ORDER = 6, 7
+_KEYS: Final = re.compile(r"[0-9*#A-Dw]{0,32}")
 _POLL_S = 0.5
 #: How long the last words may take to come through.
 _LAST_WORDS_S = 0.3
@@ -56,6 +58,7 @@ class Wish:
     lead: Mapping[str, str]
     ringing_s: int | None = None
     max_call_s: int | None = None
+    digits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ def call(
     caller_id: Annotated[str, typer.Option("--from", help="The number shown; one of yours.")] = "",
     var: Annotated[list[str] | None, typer.Option("--var", help="What is known of the person: name=value.")] = None,
     ring: Annotated[int | None, typer.Option("--ring", min=15, max=75, help="Give up after so many seconds.")] = None,
+    digits: Annotated[
+        str, typer.Option("--digits", help="Keys pressed when it is answered, as in ww12#; w waits half a second.")
+    ] = "",
     longest: Annotated[
         int | None, typer.Option("--max", min=30, max=7200, help="The longest call, in seconds.")
     ] = None,
@@ -94,7 +100,7 @@ def call(
     from store.calls import StoreError
 
     try:
-        wish = Wish(number, flow, trunk, caller_id, _lead(var or []), ring, longest)
+        wish = Wish(number, flow, trunk, caller_id, _lead(var or []), ring, longest, _keys(digits))
         code = asyncio.run(_until_told(place_call(find_target(name), wish, console, Shown(watch, as_json, dry_run))))
     except (CallError, FlowError, RouteError, SipSettingsError, StackError, StoreError, ValidationError) as wrong:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(str(wrong))}")
@@ -135,9 +141,16 @@ def _lead(pairs: list[str]) -> dict[str, str]:
     return lead
 
 
+def _keys(digits: str) -> str:
+    if not _KEYS.fullmatch(digits):
+        raise CallError(f"--digits {digits!r}: write 0-9, *, #, A-D, and w for half a second, up to 32; like ww12#")
+    return digits
+
+
 async def place_call(target: Target, wish: Wish, console: Console, shown: Shown) -> int:
     """Dial, tell how it goes, wait for the result; returns the exit code. Raises what `call` shows as one line."""
     from campaigns.gate import Refused, dial, would_permit
+    from flows.lead_names import misnamed
     from flows.schema import parse_flow
     from sip.settings import open_api
     from store.database import open_calls
@@ -145,6 +158,8 @@ async def place_call(target: Target, wish: Wish, console: Console, shown: Shown)
 
     body, source = read_flow(wish.flow)
     conversation = parse_flow(body, source)
+    if wrong := misnamed(conversation, wish.lead):
+        raise CallError(f"--var: {wrong}")
     async with open_api(target.sip) as lk, open_calls(target.database_url) as calls:
         request = await _request(lk, target, wish, conversation)
         if shown.dry_run:
@@ -246,6 +261,7 @@ async def _request(lk: api.LiveKitAPI, target: Target, wish: Wish, conversation:
         lead=wish.lead,
         ringing_s=wish.ringing_s or target.sip.ringing_s,
         max_call_s=wish.max_call_s or target.sip.max_call_s,
+        digits=wish.digits,
     )
 
 

@@ -20,6 +20,7 @@ from cli.hear import hear_command
 from flows.flow import Flow
 from flows.goldens import GoldenCall, parse_calls, play
 from flows.graph import difference, mermaid
+from flows.lead_names import misnamed
 from flows.model import Direction
 from flows.yamltext import FlowError
 from store.flowfiles import list_flows, load_flow, read_flow
@@ -124,6 +125,8 @@ def chat_command(
     with _told_plainly():
         found = load_flow(flow)
     lead = dict(pair.partition("=")[::2] for pair in var)
+    if wrong := misnamed(found, lead):
+        raise typer.BadParameter(wrong, param_hint="--var")
     chat(found, Console(), direction, lead, time.time())
 
 

@@ -21,6 +21,8 @@ Stage: TypeAlias = Literal["waiting for the agent", "dialling", "ringing"]
 
 CALLEE = "callee"  #: the identity of whom we call, in the room
 AGENT_READY_S = 10.0
+EARLY_KEY_S = 0.5  #: the longest that one early key takes
+_MARGIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Invite:
     route: Route
     ringing_s: int = 30
     max_call_s: int = 600
+    digits: str = ""  #: pressed when it is answered, before sound: an extension behind a switchboard; "w" waits 0.5 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +93,23 @@ async def _send_invite(lk: api.LiveKitAPI, invite: Invite, on_stage: Callable[[S
         wait_until_answered=True,
         ringing_timeout=Duration(seconds=invite.ringing_s),
         max_call_duration=Duration(seconds=invite.max_call_s),
+        dtmf=invite.digits,
     )
     rang = asyncio.Event()
     ringing = asyncio.create_task(_watch_ringing(lk, invite.room, rang, on_stage), name="ringing")
     try:
-        leg = await lk.sip.create_sip_participant(request)
+        leg = await lk.sip.create_sip_participant(request, timeout=_answer_s(invite))
         return Dialled(of_status(200), leg.sip_call_id)
     except FAILURES as failed:
         return Dialled(_told_apart(of_error(failed), invite, rang.is_set()))
     finally:
         ringing.cancel()
         await asyncio.gather(ringing, return_exceptions=True)
+
+
+def _answer_s(invite: Invite) -> float:
+    """How long LiveKit may take to say how it ended: ringing, the keys pressed first, and the way."""
+    return invite.ringing_s + EARLY_KEY_S * len(invite.digits) + _MARGIN_S
 
 
 def _told_apart(outcome: Outcome, invite: Invite, rang: bool) -> Outcome:

@@ -192,7 +192,8 @@ def test_how_the_call_ended_is_the_exit_code(
     fake: FakeLiveKit, url: str, answer: Refusal, code: int, says: str
 ) -> None:
     fake.phone.answer = answer
-    shown = call("--var", "first_name=Ada")
+    shown = call("--var", "first_name=Ada", "--digits", "ww12#")
+    assert [one.dtmf for one in fake.dialled] == ["ww12#"]
     assert shown.exit_code == code, shown.output
     assert says in shown.output
     (newest,) = json.loads(leadline("calls", "list", "--json", "--limit", "1").output)
@@ -220,6 +221,9 @@ def test_an_answered_call_prints_the_bots_record(fake: FakeLiveKit, url: str) ->
         (("call", "+18005550199"), 6, "toll-free"),
         (("call", LEE, "--flow", "nowhere"), 1, "no such flow"),
         (("call", LEE, "--var", "nonsense"), 1, "--var first_name=Ada"),
+        (("call", LEE, "--var", "firstname=Ada"), 1, "uses no firstname: did you mean first_name?"),
+        (("call", LEE, "--var", "shoe=9"), 1, "Known are first_name, last_name, company, state, role;"),
+        (("call", LEE, "--digits", "12 34"), 1, "like ww12#"),
         (("call", LEE, "--trunk", "nowhere"), 1, "no outbound trunk called 'nowhere'"),
     ],
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +19,14 @@ from rich.console import Console
 from cli.call import Shown, Wish, place_call
 from cli.stack.config import ROOT, Endpoints
 from cli.target import Target
+from flows.model import Direction
 from sip.phone import Phone, PhoneCall, answer, busy, no_answer, silent
 from sip.phone.phone import Behaviour
+from sip.rooms import AGENT, agent_ready
 from sip.settings import SipSettings
 from sip.ua.audio import tone
+from store.calls import NOT_PLACED, NewCall
+from store.database import open_calls
 from tests.e2e_support import (
     Files,
     bot_turn,
@@ -229,6 +235,24 @@ async def test_watching_prints_the_words_of_both_sides(endpoints: Endpoints, fil
     assert ended.text.index("presses 1") < ended.text.index(
         "disposition" if "disposition" in ended.text else "qualified"
     )
+
+
+async def test_an_agent_that_comes_after_the_dialer_gave_up_leaves_at_once(endpoints: Endpoints) -> None:
+    call = NewCall("late", Direction.OUTBOUND, "b2b-software", "h", "call-late", OURS, "+12025550186", time.time())
+    async with open_calls(endpoints.database_url, migrated=True) as calls:
+        await calls.begin(call)
+        await calls.finish(call.id, NOT_PLACED, 0, {"outcome": "no_agent"}, time.time())
+    metadata = json.dumps({"call_id": call.id, "direction": "outbound"})
+    async with open_livekit(endpoints) as lk:
+        await lk.agent_dispatch.create_dispatch(
+            api.CreateAgentDispatchRequest(agent_name=AGENT, room=call.room, metadata=metadata)
+        )
+        assert await agent_ready(lk, call.room, 20)
+    await eventually(lambda: _gone(endpoints, call.room), 20)  # a process that waits for its caller waits 90 s
+
+
+async def _gone(endpoints: Endpoints, room: str) -> bool:
+    return room not in await rooms(endpoints)
 
 
 async def test_a_number_of_a_kind_that_is_never_called(endpoints: Endpoints, files: Files) -> None:

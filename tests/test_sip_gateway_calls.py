@@ -250,15 +250,15 @@ async def test_outbound_answered_with_keys_and_hung_up_by_the_callee(
     room = fresh("out")
     far.manner.on_call = answer()
     async with Listener(at, room) as bot:
-        made = await dial(lk, room, where(far), dtmf="42")
+        made = await dial(lk, room, where(far), dtmf="ww42#")
         assert made.sip_call_id.startswith("SCL_")
         callee = await bot.caller()
         call = far.calls[0]
         assert (callee.identity, call.from_user, call.to_user) == ("callee", OURS, CALLEE)
-        await call.media.wait_digits(2)
+        await call.media.wait_digits(3)
         await eventually(lambda: callee.attributes["sip.callStatus"] == "active")
         await call.media.send_dtmf("1")
-        await eventually(lambda: bot.keys == ["1"] and call.media.dtmf == "42")
+        await eventually(lambda: bot.keys == ["1"] and call.media.dtmf == "42#")
         await call.hangup()
         await eventually(lambda: bot.left == ["CLIENT_INITIATED"])
         assert bot.statuses[-1] == "hangup"
