@@ -173,8 +173,8 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
     ctx.log_context_fields = {"call_id": call.id}
     snapshot = await _begin(seat, before)
     settings, switchboard = seat.settings, _switchboard(seat)
-    if snapshot.state.focus.stage == "human":
-        switchboard.adopt()
+    if before is not None:
+        await switchboard.adopt(together=snapshot.state.focus.stage == "human")
     async with open_mind(settings.llm, settings.llm_base_url, history.asked_model, preload.INTENTS) as mind:
         parts.studio.fixed = frozenset(fixed(flow))
         await _prepare_first_words(parts.studio, flow, snapshot.state)

@@ -6,6 +6,9 @@ answered, and the caller's leg to its track when it is published. So it may subs
 wishes are taken back before it may, once they are known to have arrived: they travel the same way as its call status,
 which is waited for. A phone that answers at once leaves no time for that, so `HEAD_START` is dialled as its first key:
 both livekit-sip and the gateway press keys before they let sound through and subscribe.
+
+Keys are no sound: the server hands a key to every leg, whoever is subscribed to whom. So from the person's answer to the
+open line the caller's leg may send none. The bot does not get them either in those seconds; it still hears words.
 """
 
 from __future__ import annotations
@@ -77,6 +80,7 @@ class Legs:
         self._lk = lk
         self._room = room
         self.caller = caller  #: identity of the caller's leg
+        self._keys_pass: bool | None = True  #: None: another process had the call
 
     async def deny(self) -> None:
         """A person's leg is there: it may hear nobody, and the caller must not hear it."""
@@ -86,9 +90,23 @@ class Legs:
         """Take the caller's leg's wish to hear the person back; it is made as soon as their track is there."""
         await self._subscribe(Leg.CALLER, frozenset({Voice.HUMAN}), False)
 
+    async def answered(self) -> None:
+        """Until the person's phone is picked up; from then on the caller's keys go nowhere. The head start is not over yet."""
+        await self._status_is("automation", "active")
+        await self._let_keys_pass(False)
+
+    async def take_over(self) -> None:
+        """Another process had the call, and may have died while the caller's keys went nowhere."""
+        self._keys_pass = None
+        await self._let_keys_pass(True)
+
     async def brief(self) -> None:
         """The person has answered: they may hear the bot, and the caller hears music."""
-        await self._active()
+        try:
+            async with asyncio.timeout(_ACTIVE_S):
+                await self._status_is("active")
+        except TimeoutError:
+            raise LegsError("the person's leg never became active") from None
         for pause in (0.0, _SETTLE_S):
             await asyncio.sleep(pause)
             await self._close(Scene.BRIEFING)
@@ -98,6 +116,7 @@ class Legs:
     async def play(self, scene: Scene) -> None:
         """Make the room follow a row of the matrix: first nobody hears whom they must not, then the others are heard."""
         await self._close(scene)
+        await self._let_keys_pass(scene is not Scene.BRIEFING)
         await asyncio.gather(*(self._subscribe(leg, hears, True) for leg, hears in HEARS[scene].items()))
 
     async def _close(self, scene: Scene) -> None:
@@ -115,24 +134,37 @@ class Legs:
             )
             await _asked(self._lk.room.update_subscriptions(request))
 
-    async def _active(self) -> None:
-        """Until the person's leg says that it is answered."""
-        active = asyncio.Event()
+    async def _status_is(self, *wanted: str) -> None:
+        """Until the person's leg says so of its call."""
+        reached = asyncio.Event()
 
         def look(*_: object) -> None:
             person = self._room.remote_participants.get(HUMAN)
-            if person is not None and person.attributes.get("sip.callStatus") == "active":
-                active.set()
+            if person is not None and person.attributes.get("sip.callStatus") in wanted:
+                reached.set()
 
         self._room.on("participant_attributes_changed", look)
         try:
             look()
-            async with asyncio.timeout(_ACTIVE_S):
-                await active.wait()
-        except TimeoutError:
-            raise LegsError("the person's leg never became active") from None
+            await reached.wait()
         finally:
             self._room.off("participant_attributes_changed", look)
+
+    async def _let_keys_pass(self, yes: bool) -> None:
+        identity = self.caller()
+        if yes == self._keys_pass or identity is None or identity not in self._room.remote_participants:
+            return
+        self._keys_pass = None  # not known, should this fail
+        await _asked(self._change_keys(identity, yes))
+        self._keys_pass = yes
+
+    async def _change_keys(self, identity: str, yes: bool) -> None:
+        where = api.RoomParticipantIdentity(room=self._room.name, identity=identity)
+        permission = (await self._lk.room.get_participant(where)).permission
+        if permission.can_publish_data != yes:
+            permission.can_publish_data = yes
+            request = api.UpdateParticipantRequest(room=self._room.name, identity=identity, permission=permission)
+            await self._lk.room.update_participant(request)
 
     async def _may_subscribe(self, yes: bool) -> None:
         permission = api.ParticipantPermission(

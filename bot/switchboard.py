@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -34,6 +34,7 @@ _FRAME_MS: Final = 40
 _AGAIN_S: Final = (0.05, 0.15, 0.3)  #: the caller's edge subscribes at the same moment as we see the new track
 _REOPEN_S: Final = 0.4  #: until a leg hears a track that it is subscribed to again: speech before that is lost
 _SOON_S: Final = 0.5  #: until the room tells that a leg is gone
+_APART_S: Final = 5.0  #: after the answer, until the legs are known to be apart
 _WORDS_S: Final = 40.0
 _FAREWELL_S: Final = 8.0
 #: A REFER that the trunk itself turns down: the person has not been asked yet, so they are rung into the call.
@@ -122,11 +123,18 @@ class Switchboard:
         room.on("participant_disconnected", self._on_left)
         room.on("sip_dtmf_received", self._on_key)
 
-    def adopt(self) -> None:
+    async def adopt(self, *, together: bool) -> None:
         """Another process had the call: whoever it rang in stays if they talk with the caller."""
-        if HUMAN in self._room.remote_participants:
+        there = HUMAN in self._room.remote_participants
+        if there and together:
             leg, now = self._leg("", Route(""), Purpose.STAFF), time.time()
             self._people.append(Person(leg, "", answered_at=now, together_at=now, hearing=self._listen_to_person()))
+        elif there:
+            await gate.drop(self._lk, Seat(self._room.name, HUMAN))
+        try:
+            await self._legs.take_over()
+        except LegsError as failed:
+            log.error("the caller's keys may not be heard: %s", failed)
 
     # -- what the hands ask
 
@@ -231,11 +239,14 @@ class Switchboard:
             ready.cancel()
             await asyncio.gather(apart, ready, return_exceptions=True)
 
-    async def _let_in(self, person: Person, transfer: Transfer, apart: Awaitable[None]) -> None:
+    async def _let_in(self, person: Person, transfer: Transfer, apart: asyncio.Task[None]) -> None:
         """From the answer to the open line. Raises TransferRefused, LegsError."""
         try:
             if not person.denied:  # fail closed: sound may have crossed
                 raise LegsError("the person answered before the legs were kept apart")
+            await asyncio.wait({apart}, timeout=_APART_S)
+            if not apart.done():
+                raise LegsError("the person's leg never said that it was answered")
             await apart
             await self._legs.brief()
             log.info("the person is briefed")
@@ -253,6 +264,7 @@ class Switchboard:
         for pause in _AGAIN_S:
             await asyncio.sleep(pause)
             await self._legs.deafen_caller()
+        await self._legs.answered()
 
     async def _brief(self, person: Person, transfer: Transfer) -> None:
         """Tell the person who is calling and wait for a key. Raises TransferRefused."""

@@ -28,6 +28,7 @@ class Server:
     wishes: dict[str, set[str]] = field(default_factory=lambda: {CALLER: {"TR_bot", "TR_hold"}, HUMAN: set()})
     may: dict[str, bool] = field(default_factory=lambda: {CALLER: True, HUMAN: True})
     heard: set[tuple[str, str]] = field(default_factory=set)  #: (listener, track), ever
+    keys: dict[str, bool] = field(default_factory=lambda: {CALLER: True, HUMAN: True})  #: may send them
     before_each: Callable[[], None] = lambda: None
     away: bool = False
 
@@ -47,7 +48,15 @@ class Server:
     async def update_participant(self, request: api.UpdateParticipantRequest) -> None:
         self._arrive()
         self.may[request.identity] = request.permission.can_subscribe
+        self.keys[request.identity] = request.permission.can_publish_data
         self.look()
+
+    async def get_participant(self, where: api.RoomParticipantIdentity) -> api.ParticipantInfo:
+        self._arrive()
+        permission = api.ParticipantPermission(
+            can_subscribe=self.may[where.identity], can_publish=True, can_publish_data=self.keys[where.identity]
+        )
+        return api.ParticipantInfo(identity=where.identity, permission=permission)
 
     def _arrive(self) -> None:
         self.before_each()
@@ -73,7 +82,10 @@ class Room:
         self._listeners.remove(listener)
 
     def becomes_active(self) -> None:
-        self.person.attributes["sip.callStatus"] = "active"
+        self.becomes("active")
+
+    def becomes(self, status: str) -> None:
+        self.person.attributes["sip.callStatus"] = status
         for listener in list(self._listeners):
             listener()
 
@@ -172,6 +184,32 @@ async def test_a_leg_that_never_becomes_active_is_not_let_in() -> None:
     with pytest.raises(LegsError):
         await who.brief()
     assert not server.may[HUMAN]
+
+
+async def test_the_callers_keys_go_nowhere_from_the_answer_to_the_open_line() -> None:
+    server, room = Server(), Room()
+    who = legs_of(server, room)
+    await who.deny()
+    answered = asyncio.create_task(who.answered())
+    await asyncio.sleep(0)
+    assert server.keys[CALLER], "while it rings the bot still takes keys"
+    room.becomes("automation")
+    await answered
+    assert not server.keys[CALLER]
+    room.becomes_active()
+    await who.brief()
+    assert server.keys == {CALLER: False, HUMAN: True}, "the person decides by key"
+    await who.play(Scene.TOGETHER)
+    assert server.keys == {CALLER: True, HUMAN: True}
+    assert server.may[CALLER]
+
+
+@pytest.mark.parametrize("silenced", [True, False])
+async def test_who_takes_a_call_over_hears_its_keys_again(silenced: bool) -> None:
+    server = Server()
+    server.keys[CALLER] = not silenced
+    await legs_of(server, Room()).take_over()
+    assert server.keys[CALLER]
 
 
 async def test_a_server_that_is_away_is_told() -> None:
