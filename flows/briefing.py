@@ -25,6 +25,9 @@ def briefing(flow: Flow, state: State) -> str:
     for slot in [slot for slot in facts if slot.score][:_FACTS_MAX]:
         value = say_value(flow, slot, sure[slot.name].value, state.facts)
         said.append(line(flow, "briefing_fact", label=slot.words.label, value=value))
+    plan = flow.closing.transfer
+    if plan is not None and plan.record and state.notes.recording == "on":
+        said.append(line(flow, "briefing_recorded"))
     return " ".join(said)
 
 

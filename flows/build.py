@@ -102,7 +102,7 @@ def _transfer(file: TransferFile, zone: str, located: Located) -> TransferPlan:
         hours = parse_hours(file.hours.zone or zone, file.hours.days, file.hours.closed) if file.hours else None
     except HoursError as problem:
         raise located.error(("transfer", "hours"), str(problem), problem.fix) from problem
-    return TransferPlan(file.to, file.mode, hours, file.ring_s, file.accept_s, file.digits)
+    return TransferPlan(file.to, file.mode, hours, file.ring_s, file.accept_s, file.digits, file.record)
 
 
 def _callback(file: AskFile) -> Slot:

@@ -68,7 +68,7 @@ def _check_transfer(flow: Flow, located: Located) -> None:
             f"{plan.to!r} is nobody who could take a call",
             "Write a number like +12025550134, or the name of a destination that LEADLINE_BOT_DESTINATIONS knows.",
         )
-    for key in TRANSFER_LINES:
+    for key in (*TRANSFER_LINES, *(["briefing_recorded"] if plan.record else [])):
         if not flow.script.lines.get(key):
             raise located.error(
                 ("words",),

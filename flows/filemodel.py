@@ -120,6 +120,7 @@ class TransferFile(Block):
     ring_s: Annotated[int, Field(ge=5, le=60)] = 25
     accept_s: Annotated[int, Field(ge=3, le=60)] = 20
     digits: Annotated[str, BeforeValidator(_text), StringConstraints(pattern=r"^[0-9*#A-DwW]{0,32}$")] = ""
+    record: bool = False
 
 
 class LookupFile(Block):

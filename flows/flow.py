@@ -168,6 +168,7 @@ class TransferPlan:
     ring_s: int = 25
     accept_s: int = 20  #: of a warm transfer: how long after the briefing a key is waited for
     digits: str = ""  #: keys sent when it is answered: "ww12#"
+    record: bool = False  #: of a warm transfer: a recording goes on; the briefing tells the person so
 
 
 @dataclass(frozen=True, slots=True)

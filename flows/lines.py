@@ -34,6 +34,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
     "briefing": (),  # to the person who is called, before what the caller said
     "briefing_name": ("value",),
     "briefing_fact": ("label", "value"),
+    "briefing_recorded": (),  # the same, where the recording goes on: `transfer.record`
     "briefing_keys": (),  # which keys take the call and decline it
     "caller_gone": (),  # to the person, when the caller has hung up meanwhile
 }
@@ -60,7 +61,7 @@ GUESS_LINES = {
     "go_on": "guess_go_on",
 }
 #: Lines without which a flow is whole.
-OPTIONAL_LINES = (*TRANSFER_LINES, *GUESS_LINES.values(), "thinking")
+OPTIONAL_LINES = (*TRANSFER_LINES, "briefing_recorded", *GUESS_LINES.values(), "thinking")
 FRAGMENTS: Mapping[str, tuple[str, ...]] = {
     "yes": (),
     "no": (),

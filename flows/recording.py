@@ -30,8 +30,10 @@ _OBJECTS = re.compile(
 def may_record(flow: Flow, state: State) -> bool:
     """Tell whether sound may be kept: told first, not objected to, and agreed to where one party's consent is not enough."""
     notes = state.notes
-    if flow.opening.recording.start == "off" or not notes.disclosed or notes.transferred:
+    if flow.opening.recording.start == "off" or not notes.disclosed:
         return False
+    if notes.transferred and not (_person_is_told(flow) and notes.recording == "on"):
+        return False  # a person who takes the call was told of a recording that ran, or of none
     if notes.recording == "refused":
         return False
     if notes.recording == "off" and state.focus.stage not in _TALKING:
@@ -40,6 +42,11 @@ def may_record(flow: Flow, state: State) -> bool:
     if consent is not None:
         return consent.value == "yes" and consent.mode is not Mode.PREFILL
     return state.facts.get(LAW) == ONE_PARTY
+
+
+def _person_is_told(flow: Flow) -> bool:
+    plan = flow.closing.transfer
+    return plan is not None and plan.mode == "warm" and plan.record
 
 
 def follow(turn: Turn) -> None:

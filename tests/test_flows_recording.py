@@ -24,6 +24,7 @@ from flows.model import (
     Resumed,
     Say,
     Silence,
+    Transfer,
     TransferDone,
 )
 from flows.recording import LAW, ONE_PARTY
@@ -149,6 +150,32 @@ def test_colleagues_are_not_recorded() -> None:
     scene = Scene(NOTICE, {**LENIENT, DESTINATIONS: "sales"}).happens(Answered(AT), Pressed(AT, "0"))
     (transfer,) = (effect for effect in scene.state.pending if type(effect).__name__ == "Transfer")
     assert scene.happens(TransferDone(AT, transfer.id)).switched == [ON, KEPT]
+
+
+TOLD = parse_flow(BODY.replace("transfer:\n", "transfer:\n  record: true\n", 1), "told.yaml")
+
+
+@pytest.mark.parametrize(
+    ("facts", "told", "switched"),
+    [
+        (LENIENT, True, [ON]),
+        (STRICT, False, []),
+    ],
+)
+def test_colleagues_who_are_told_are_recorded(
+    facts: dict[str, str], told: bool, switched: list[tuple[bool, bool]]
+) -> None:
+    scene = Scene(TOLD, {**facts, DESTINATIONS: "sales"}).happens(Answered(AT), Pressed(AT, "0"))
+    (transfer,) = (effect for effect in scene.state.pending if isinstance(effect, Transfer))
+    assert ("This call is recorded." in transfer.briefing) is told
+    assert scene.happens(TransferDone(AT, transfer.id, "warm")).switched == switched
+
+
+def test_a_recording_never_begins_among_colleagues() -> None:
+    scene = Scene(TOLD, {**LENIENT, DESTINATIONS: "sales"}).happens(Answered(AT), Pressed(AT, "0"))
+    (transfer,) = (effect for effect in scene.state.pending if isinstance(effect, Transfer))
+    scene.happens(TransferDone(AT, transfer.id, "warm"), Resumed(AT))  # the process that recorded is gone
+    assert scene.state.notes.recording == "off"
 
 
 @given(st.lists(st.sampled_from(["Yes.", "No.", "fifty people", "stop recording", "Who is this?", ""]), max_size=8))
