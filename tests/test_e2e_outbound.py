@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import signal
@@ -14,16 +13,11 @@ from pathlib import Path
 
 import pytest
 from livekit import api
-from rich.console import Console
 
-from cli.call import Shown, Wish, place_call
 from cli.stack.config import ROOT, Endpoints
-from cli.target import Target
 from flows.model import Direction
-from sip.phone import Phone, PhoneCall, answer, busy, no_answer, silent
-from sip.phone.phone import Behaviour
+from sip.phone import Phone, PhoneCall, answer, no_answer
 from sip.rooms import AGENT, agent_ready
-from sip.settings import SipSettings
 from sip.ua.audio import tone
 from store.calls import NOT_PLACED, NewCall
 from store.database import open_calls
@@ -134,48 +128,6 @@ async def test_nine_opts_out_of_a_call_of_ours(endpoints: Endpoints, files: File
     assert "opted_out" in again.text
     (row,) = await finished(endpoints, number)
     assert row.disposition == "opted_out"
-
-
-#: What the far end does → what the command exits with and says, and what is kept: docs/telephony.md has the same table.
-FAR_ENDS = [
-    ("busy", "+12025550172", busy(486), 3, "busy (486", "no_contact", 486),
-    ("declined", "+12025550173", busy(603), 4, "declined (603", "no_contact", 603),
-    ("no such number", "+12025550175", busy(404), 8, "not_found (404", "no_contact", 404),
-    ("unwanted", "+12025550176", busy(607), 4, "unwanted (607", "no_contact", 607),
-    ("unavailable", "+12025550177", busy(480), 5, "unanswered (480", "no_contact", 480),
-    ("trunk down", "+12025550178", busy(503), 7, "trunk_down (503", "not_placed", 503),
-    ("forbidden", "+12025550179", busy(403), 7, "trunk_refused (403", "not_placed", 403),
-    ("rings out", "+12025550174", no_answer(), 5, "it rang, and nobody answered within 15 s", "no_contact", None),
-    ("silent peer", "+12025550180", silent(), 7, "never rang the phone within 15 s", "not_placed", None),
-]
-
-
-async def test_who_does_not_answer(endpoints: Endpoints, files: Files) -> None:
-    target = Target(
-        SipSettings(livekit_url=endpoints.livekit_url, api_key=endpoints.api_key, api_secret=endpoints.api_secret),
-        endpoints.database_url,
-        endpoints.redis_url,
-    )
-
-    at_once = asyncio.Semaphore(3)  # a worker takes as many calls as its machine carries
-
-    async def one(
-        name: str, number: str, manner: Behaviour, code: int, words: str, disposition: str, status: int | None
-    ) -> None:
-        told = io.StringIO()
-        async with at_once, Phone(user=number, on_call=manner) as phone:
-            wish = Wish(number, str(files.flows["short"]), f"127.0.0.1:{phone.port}", OURS, {}, ringing_s=15)
-            ended = await place_call(target, wish, Console(file=told, width=200), Shown())
-            assert (ended, words in told.getvalue()) == (code, True), (name, told.getvalue())
-            assert (len(phone.calls), phone.errors) == (1, []), name
-        (row,) = await finished(endpoints, number)
-        assert (row.disposition, row.sip.status) == (disposition, status), name
-        assert await suppressed(endpoints, number) == (status == 607), name
-
-    async with asyncio.TaskGroup() as group:
-        for far_end in reversed(FAR_ENDS):  # the slow ones first
-            group.create_task(one(*far_end))
-    assert await rooms(endpoints) == []
 
 
 @pytest.mark.parametrize(

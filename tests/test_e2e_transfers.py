@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from livekit import api
 
 from cli.stack.config import Endpoints
 from cli.stack.stack import Stack
 from sip.phone import Phone, PhoneCall, Segment, busy, level_db, no_answer, tone, voicemail
 from store.calls import Call
-from tests.e2e_support import bot_turn, calling, finished, said
+from store.recordings import folder_of, parts_in, read_part
+from tests.e2e_support import bot_turn, calling, finished, open_livekit, recorded, rooms, said
+from tests.test_e2e_faults import in_the_call
 from tests.transfer_world import AUDIBLE, CALLER_HZ, HUMAN_HZ, OURS, People, alike, case, install, tone_heard
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.e2e
 
-TAKEN = case(10)
+TAKEN = case(10, words={}, record=True)
+BRIDGED = case(5)
 LOST = {
     # how the person takes the call → the case, the result
     "busy": (case(11), busy(486), "busy"),
-    "rejects": (case(12), busy(603), "declined"),
     "unanswered": (case(13), no_answer(), "unanswered"),
     "voicemail": (case(14), None, "not_accepted"),
     "declines by key": (case(15), None, "declined"),
@@ -38,7 +44,7 @@ COLD = {
     "unknown to the trunk": (case(9, mode="cold"), (405, "Method Not Allowed"), None, "accepted"),
 }
 LEFT = {"ringing": case(6), "briefing": case(7), "talking": case(8)}
-CASES = [TAKEN, *LEFT.values(), *(one for one, *_ in LOST.values()), *(one for one, *_ in COLD.values())]
+CASES = [TAKEN, BRIDGED, *LEFT.values(), *(one for one, *_ in LOST.values()), *(one for one, *_ in COLD.values())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ async def office(stack: Stack, tmp_path: Path) -> AsyncIterator[Office]:
         assert phone.errors == []
 
 
-async def press(call: PhoneCall, key: str, after_s: float = 1.0) -> None:
+async def press(call: PhoneCall, key: str, after_s: float = 0.3) -> None:
     """Listen to the bot for a moment, then press a key."""
     await call.media.wait_speech(call.t["answer"])
     await asyncio.sleep(after_s)
@@ -83,10 +89,17 @@ async def test_nothing_crosses_before_the_person_accepts_and_everything_after(of
         accepted.append(time.time())
         await call.media.send_dtmf("1")
 
+    async def press_on_hold() -> None:
+        await eventually(lambda: bool(office.people.of(TAKEN.person)))
+        (human,) = office.people.of(TAKEN.person)
+        await human.media.wait_speech(human.t["answer"])
+        await caller.media.send_dtmf("45")
+
     office.people.ways[TAKEN.person] = take
     async with calling(office.at, TAKEN.number, number) as caller:
         await ask_for_a_person(caller)
         talking.append(asyncio.create_task(caller.media.say(tone(CALLER_HZ, 40))))
+        await press_on_hold()
         await eventually(lambda: bool(accepted))
         (human,) = office.people.of(TAKEN.person)
         answered, (opened,) = human.t["answer"], accepted
@@ -97,8 +110,11 @@ async def test_nothing_crosses_before_the_person_accepts_and_everything_after(of
         assert level_db(briefing) > -35
         assert level_db(meanwhile) > -45, "the caller waits in silence"
         assert alike(briefing, meanwhile) < 0.2, "the caller hears the briefing"
+        assert human.media.dtmf == "", "the person gets the keys of a caller on hold"
         await eventually(lambda: tone_heard(human.media.heard(opened), CALLER_HZ) > AUDIBLE)
         await eventually(lambda: tone_heard(caller.media.heard(opened), HUMAN_HZ) > AUDIBLE)
+        await caller.media.send_dtmf("6")
+        await eventually(lambda: human.media.dtmf == "6")
         caller.media.stop_talking()
         human.media.stop_talking()
         await asyncio.gather(*talking)
@@ -107,6 +123,64 @@ async def test_nothing_crosses_before_the_person_accepts_and_everything_after(of
         assert human.ended_by == "remote"
     (row,) = await finished(office.at, number)
     assert (row.disposition, row.record["transfer"]) == ("transferred", "accepted")
+    await the_person_is_recorded_once_they_took_the_call(office.at, row, opened)
+
+
+async def the_person_is_recorded_once_they_took_the_call(at: Endpoints, call: Call, opened: float) -> None:
+    """On the bot's side of the recording, which the briefing had told them of; nothing of them before the key."""
+    part = await recorded(at, call)
+    (path,) = parts_in(folder_of(at.run_dir / "recordings", call.id, call.begun.created_at))
+    sound = read_part(path)
+    both = np.frombuffer(sound.frames, np.int16).reshape(-1, 2)
+    key = round((opened - part.began_at) * sound.rate)
+    theirs = np.ascontiguousarray(both[:, 1])
+    assert tone_heard(theirs[:key], HUMAN_HZ, sound.rate) < AUDIBLE
+    assert tone_heard(theirs[key:], HUMAN_HZ, sound.rate) > AUDIBLE
+    assert tone_heard(np.ascontiguousarray(both[key:, 0]), CALLER_HZ, sound.rate) > AUDIBLE
+
+
+async def test_the_two_talk_on_when_the_process_behind_them_dies(stack: Stack, office: Office) -> None:
+    number = "+17135550170"
+
+    async def take(call: PhoneCall) -> None:
+        await call.answer(ack_timeout=5)
+        await press(call, "1")
+
+    office.people.ways[BRIDGED.person] = take
+    async with calling(office.at, BRIDGED.number, number) as caller:
+        await ask_for_a_person(caller)
+        await eventually(lambda: bool(office.people.of(BRIDGED.person)))
+        (human,) = office.people.of(BRIDGED.person)
+        talking = asyncio.create_task(caller.media.say(tone(CALLER_HZ, 40)))
+        await eventually(lambda: tone_heard(human.media.heard(), CALLER_HZ) > AUDIBLE)
+        agent = await agent_of(office.at)
+        os.kill(in_the_call(stack), signal.SIGKILL)
+        await eventually(lambda: another_agent(office.at, agent))
+        taken_over = time.time()
+        await eventually(lambda: tone_heard(human.media.heard(taken_over), CALLER_HZ) > AUDIBLE)
+        assert human.active
+        assert caller.active
+        caller.media.stop_talking()
+        await talking
+        await human.hangup()
+        hung_up = time.time()
+        await bot_turn(caller, hung_up)  # nobody is left alone: the successor knows that somebody had the call
+        await caller.hangup()
+    (row,) = await finished(office.at, number)
+    assert row.record["transfer"] in ("accepted", "dropped")
+
+
+async def agent_of(at: Endpoints) -> str:
+    """Identity of the ready agent in the only room; "" without one."""
+    (room,) = await rooms(at)
+    async with open_livekit(at) as lk:
+        people = (await lk.room.list_participants(api.ListParticipantsRequest(room=room))).participants
+    ready = [one.identity for one in people if one.attributes.get("leadline.stage") == "ready"]
+    return ready[0] if ready else ""
+
+
+async def another_agent(at: Endpoints, than: str) -> bool:
+    return await agent_of(at) not in ("", than)
 
 
 # -- who does not take the call
@@ -130,7 +204,7 @@ async def hang_up_in_the_briefing(call: PhoneCall) -> None:
 async def accept_and_drop(call: PhoneCall) -> None:
     await call.answer(ack_timeout=5)
     await press(call, "1")
-    await asyncio.sleep(2)
+    await asyncio.sleep(1)  # a moment together
     await call.hangup()
 
 
@@ -163,7 +237,7 @@ async def test_who_does_not_take_the_call_and_the_bot_comes_back(office: Office)
     found = {name: (row.disposition, row.record["transfer"]) for name, row in rows.items()}
     assert found == {name: ("human_requested", result) for name, (_, _, result) in LOST.items()}
     for row in rows.values():
-        assert (await said(office.at, row, "bot"))[-1].startswith("I'm sorry, nobody is free right now.")
+        assert (await said(office.at, row, "bot"))[-1].startswith("Nobody is free.")
 
 
 # -- the caller hangs up
@@ -182,7 +256,7 @@ async def hang_up_while(office: Office, moment: str, number: str) -> None:
             await call.answer(ack_timeout=5)
             await call.media.wait_speech(call.t["answer"])
         if moment == "talking":
-            await press(call, "1", 0.5)
+            await press(call, "1")
             await eventually(lambda: tone_heard(call.media.heard(), CALLER_HZ) > AUDIBLE)
         there.set()
 
@@ -216,7 +290,7 @@ async def send_on(office: Office, name: str, number: str) -> None:
 
     async def take(call: PhoneCall) -> None:  # only where the trunk does not transfer
         await call.answer(ack_timeout=5)
-        await press(call, "1", 0.5)
+        await press(call, "1")
 
     office.people.ways[cold.person] = take
     async with Phone(user=number) as phone:

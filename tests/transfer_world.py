@@ -19,15 +19,23 @@ from sip.ua.g711 import Pcm
 from store.flowfiles import load_flow, read_flow
 from tests.e2e_support import open_livekit
 
-OURS: Final = "+16175550180"  #: shown to the people who are rung
+OURS: Final = "+15125550180"  #: shown to the people who are rung
 #: What caller and person sound like: tones that neither speech nor music holds for long.
 CALLER_HZ, HUMAN_HZ = 1700.0, 2300.0
 _WINDOW_S: Final = 0.1
 AUDIBLE: Final = 0.04  #: of full scale: one packet of a tone sent at 0.3 measures 0.06, speech at that pitch below 0.02
+#: Few words, so that most of a test is the transfer; tests of the briefing itself have the shipped ones.
+_SHORT: Final = {
+    "transferring": "One moment.",
+    "transfer_failed": "Nobody is free.",
+    "briefing": "A call.",
+    "briefing_keys": "One or two?",
+    "caller_gone": "The caller has hung up.",
+}
 _READY: Final = {
     "name": "ready",
     "type": "yes_no",
-    "ask": "Are you ready?",
+    "ask": "Ready?",
     "example": "Just say yes.",
     "confirm": "none",
 }
@@ -40,6 +48,7 @@ class Case:
     number: str
     person: str
     plan: Mapping[str, Any]
+    words: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -47,11 +56,10 @@ class Case:
         return f"to-{self.person[-3:]}"
 
 
-def case(last: int, **plan: Any) -> Case:
-    """The case with numbers that end in `last` and in `last` + 20 (two digits each)."""
-    return Case(
-        f"+161755501{last:02d}", f"+161755501{last + 20:02d}", {"mode": "warm", "ring_s": 5, "accept_s": 3, **plan}
-    )
+def case(last: int, words: Mapping[str, str] = _SHORT, **plan: Any) -> Case:
+    """The case with numbers that end in `last` and in `last` + 20 (two digits each); `words` replace the shipped ones."""
+    how = {"mode": "warm", "ring_s": 5, "accept_s": 3, **plan}
+    return Case(f"+151255501{last:02d}", f"+151255501{last + 20:02d}", how, words)
 
 
 async def install(at: Endpoints, folder: Path, cases: list[Case], people: Phone) -> None:
@@ -81,8 +89,10 @@ def _write(folder: Path, one: Case) -> Path:
         "rules": [],
         "qualified_at": 1,
         "transfer": {"to": one.person, **one.plan},
+        "words": {**flow["words"], **one.words},
+        "callback": {**flow["callback"], "ask": ["When?"]},
     }
-    flow |= {"greeting": {"inbound": "Hello!"}, "disclose": "This is an automated assistant. The call may be recorded."}
+    flow |= {"greeting": {"inbound": "Hello!"}, "disclose": "This automated call may be recorded."}
     file = folder / f"{one.name}.yaml"
     file.write_text(yaml.safe_dump(flow, sort_keys=False))
     load_flow(file)
@@ -119,14 +129,14 @@ class People:
         return [call for call in self.rung if call.to_user == person]
 
 
-def tone_heard(pcm: Pcm, hertz: float) -> float:
+def tone_heard(pcm: Pcm, hertz: float, rate: int = RATE) -> float:
     """The loudest tenth of a second of a tone, as a fraction of full scale."""
-    window = round(_WINDOW_S * RATE)
+    window = round(_WINDOW_S * rate)
     whole = len(pcm) // window * window
     if not whole:
         return 0.0
     frames = pcm[:whole].reshape(-1, window).astype(np.float64) / 32768.0
-    turn = np.exp(-2j * np.pi * hertz * np.arange(window) / RATE)
+    turn = np.exp(-2j * np.pi * hertz * np.arange(window) / rate)
     return float((2 * np.abs(frames @ turn) / window).max())
 
 
