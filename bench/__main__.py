@@ -13,7 +13,7 @@ from cli.stack.problem import StackError
 
 NAMES = (
     *("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing"),
-    *("chaos", "storage", "browser"),
+    *("chaos", "storage", "browser", "lists"),
 )
 
 
@@ -23,7 +23,7 @@ def main() -> int:
     )
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--edge", choices=("gateway", "external"), default="gateway")
-    parser.add_argument("--n", type=int, default=100, help="turns, interruptions or calls")
+    parser.add_argument("--n", type=int, default=100, help="turns, interruptions, calls or rows")
     parser.add_argument("--calls", type=int, help="calls at once (capacity: 8, slots: 3, others: 1)")
     parser.add_argument("--plain", type=int, default=0, help="turns: so many of a plain LiveKit agent in the same run")
     parser.add_argument("--seconds", type=float, default=3600.0, help="turns: begin no call later")
@@ -88,6 +88,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.storage import storage
 
             return await storage(given.calls or 3)
+        case "lists":
+            from bench.lists import lists
+
+            return await lists(given.n)
         case "chaos":
             from bench.chaos import chaos
 

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from store.campaign_tables import attempts, callbacks, campaigns, leads, phones, shelves
 from store.leads import LeadRow, lead_of
 from store.suppression import suppressed
-from store.transaction import AT_ONCE, rows_of, writing
+from store.transaction import AT_ONCE, writing
 
 Kind: TypeAlias = Literal["callback", "retry", "fresh"]
 _RACES: Final = 50  #: how often another dialer may be faster before there is nothing to take for now
@@ -155,14 +155,25 @@ async def move_to_next_phone(connection: AsyncConnection, lead: int, number: str
 
 
 async def _next(connection: AsyncConnection, campaign: str, now: float) -> tuple[sa.RowMapping, Kind] | None:
-    """The lead to take, by the two indexes: the first that is due, or the best of all shelves' first ones."""
+    """The lead to take, in one query over two indexes: the first callback that is due, the first retry, or the best of
+    all shelves' first ones."""
+    row = (await connection.execute(_NEXT, {"campaign": campaign, "now": now})).mappings().first()
+    return (row, _KINDS[row["rank"]]) if row is not None else None
+
+
+_KINDS: Final[tuple[Kind, ...]] = ("callback", "retry", "fresh")
+
+
+def _next_query() -> sa.Select[Any]:
+    campaign, now = sa.bindparam("campaign", type_=sa.String), sa.bindparam("now", type_=sa.Double)
     mine = shelves.c.campaign == campaign
-    waiting: tuple[tuple[str, Kind], ...] = (("wait_callback", "callback"), ("wait_retry", "retry"))
-    for state, kind in waiting:
-        due = sa.select(leads).where(leads.c.campaign == campaign, leads.c.state == state, leads.c.due_at <= now)
+
+    def due(rank: int, state: str) -> sa.Select[Any]:
         finished = leads.c.shelf.in_(sa.select(shelves.c.id).where(mine, shelves.c.opens_at.is_not(None)))
-        if rows := await rows_of(connection, due.where(finished).order_by(leads.c.due_at).limit(1)):
-            return rows[0], kind
+        here = (leads.c.campaign == campaign) & (leads.c.state == state) & (leads.c.due_at <= now)
+        first = sa.select(leads.c.id).where(here, finished).order_by(leads.c.due_at).limit(1).subquery()
+        return sa.select(sa.literal(rank).label("rank"), first.c.id)
+
     inner = leads.alias("inner")
     first = (
         sa.select(inner.c.id)
@@ -171,10 +182,16 @@ async def _next(connection: AsyncConnection, campaign: str, now: float) -> tuple
         .limit(1)
         .scalar_subquery()
     )
-    best = sa.select(leads).select_from(shelves.join(leads, leads.c.id == first))
+    best = sa.select(leads.c.id).select_from(shelves.join(leads, leads.c.id == first))
     best = best.where(mine, shelves.c.opens_at <= now).order_by(leads.c.priority.desc(), leads.c.id).limit(1)
-    rows = await rows_of(connection, best)
-    return (rows[0], "fresh") if rows else None
+    fresh = best.subquery()
+    found = sa.union_all(
+        due(0, "wait_callback"), due(1, "wait_retry"), sa.select(sa.literal(2).label("rank"), fresh.c.id)
+    ).subquery()
+    return sa.select(leads, found.c.rank).join(found, leads.c.id == found.c.id).order_by(found.c.rank).limit(1)
+
+
+_NEXT: Final = _next_query()
 
 
 async def _expire(connection: AsyncConnection, row: sa.RowMapping, now: float) -> None:
