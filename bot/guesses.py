@@ -20,7 +20,7 @@ log = logging.getLogger("leadline.ear")
 
 SOON_S: Final = 0.07  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
 AFTER_S: Final = 0.09  #: elsewhere, ready when the shortest patience ends
-LATER_S: Final = 0.25  #: in dictation, which pauses at every group of digits
+LATER_S: Final = 0.13  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
 _NOBODY: Final = frozenset({"you", "you you"})  #: what clicks and coughs are heard as, however sure it is

@@ -129,7 +129,7 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
     async with Holding(stores.live, room, owner, stores.shelf, claimed) as holding, _parts(ctx, settings) as parts:
         known = await known_call(stores.calls, order) if before.snapshot is None else None
         flow = await flow_of(stores.calls, known, order, before)
-        await parts.line.open()
+        parts.line.watch()
         await parts.line.stage("ready")
         async with leaving_when_superseded(holding, parts.inbox):
             arrived = await wait_for_caller(
@@ -190,6 +190,9 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
             await _finish(seat, conversation.state, switchboard)
             return True
         with _dismissable(parts.inbox):
+            await (
+                parts.line.open()
+            )  # the phone may ring a little longer: once it is answered, the greeting comes at once
             await _talk(seat, conversation)
         parts.recorder.switch(False)
         if conversation.left in ("superseded", "cut"):

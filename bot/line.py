@@ -130,8 +130,8 @@ class Line:
         self._returning: asyncio.TimerHandle | None = None
         self._finding_back: asyncio.TimerHandle | None = None
 
-    async def open(self) -> None:
-        """Publish our track (which makes the SIP edge answer) and take the caller that is there or will come."""
+    def watch(self) -> None:
+        """Take the caller that is there or will come."""
         room = self._room
         room.on("participant_connected", self._arrived)
         room.on("participant_disconnected", self._left)
@@ -141,12 +141,15 @@ class Line:
         room.on("disconnected", self._disconnected)
         room.on("reconnecting", self._reconnecting)
         room.on("reconnected", self._reconnected)
-        track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
-        await room.local_participant.publish_track(
-            track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
-        )
         for participant in room.remote_participants.values():
             self._arrived(participant)
+
+    async def open(self) -> None:
+        """Publish our track, which makes the SIP edge answer: do it once there is something to say."""
+        track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
+        await self._room.local_participant.publish_track(
+            track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
+        )
 
     async def close(self) -> None:
         """Stop listening."""

@@ -58,7 +58,6 @@ class TurnSound:
             self.keep_last(self._longest_s)
         self._data[self._size : self._size + len(pcm)] = pcm
         self._size += len(pcm)
-        self._measure()
 
     def keep_last(self, seconds: float) -> None:
         """Forget what is older."""
@@ -69,7 +68,6 @@ class TurnSound:
         self._data[: keep * _STEP] = self._data[start : self._size].copy()
         self._size = keep * _STEP
         self._measured, self._judged, self._judgement = 0, -_JUDGE_EVERY, None
-        self._measure()
 
     def samples(self) -> Samples:
         """All of it as floats, copied."""
@@ -82,6 +80,7 @@ class TurnSound:
 
     def quiet_s(self) -> float:
         """Seconds since the last sound, by energy; 0 when speech does not stand above the noise."""
+        self._measure()
         if self._measured - self._judged >= _JUDGE_EVERY:
             self._judged, self._judgement = self._measured, _judge(self._levels[: self._measured][-_REMEMBERED:])
         if self._judgement is None:
@@ -92,6 +91,7 @@ class TurnSound:
 
     def sounding_s(self) -> float:
         """Seconds back to where the present sound began, which is somewhat before anybody can be sure of it."""
+        self._measure()
         levels = self._levels[: self._measured]
         if len(levels) < 20:
             return 0.0
@@ -102,6 +102,7 @@ class TurnSound:
 
     def cut_quietest(self) -> Samples:
         """Take everything up to the quietest moment of the last two seconds; the rest stays."""
+        self._measure()
         tail = self._levels[max(0, self._measured - 200) : self._measured]
         cut = (self._measured - len(tail) + int(tail.argmin())) * _STEP
         head = to_float(self._data[:cut])
@@ -109,6 +110,7 @@ class TurnSound:
         return head
 
     def _measure(self) -> None:
+        """Only when somebody asks: while nobody speaks, no frame is measured."""
         known, whole = self._measured, self._size // _STEP
         if whole > known:
             fresh = to_float(self._data[known * _STEP : whole * _STEP])

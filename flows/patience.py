@@ -42,13 +42,15 @@ _YES_NO = re.compile(
     r"i am|i'm not|i do|i don't|we do|we don't|it is|it isn't|sounds good|fine|perfect)"
     r"(?:,? (?:please|thanks|thank you|sir|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|sure|it's fine))*"
 )
-#: The last line: what a recogniser writes for "but" and "or" where nothing follows them.
+#: The last line: what a recogniser writes for "but", "or" and "and" where nothing follows them.
 _UNFINISHED = re.compile(
     r"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|so|um+|uh+|er+|erm|like|about|around|roughly|maybe|probably|approximately|between|from|to|than|"
     r"the|a|an|my|our|your|is|are|it's|we're|i'm|i|we|with|for|in|on|at|of|by|because|if|well|let me see|let's see|"
     r"hold on|hmm+|over|under|say|not|"
-    r"butt|war|ore|oar)|[…-]|\.\.\.)\W*$"
+    r"butt|war|ore|oar|ends|inns?|ins|as)|\bno end|[…-]|\.\.\.)\W*$"
 )
+#: A yes or no, and one word that does not belong to it: "but" and "and" are heard as many things.
+_ODD_END = re.compile(r"(?:yes|yeah|no|sure|i am|i do|we do|it is),? (?!of|i|we|it|that|thank|the|my|our)\w+")
 _DIGIT = re.compile(
     r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
     r"ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
@@ -93,7 +95,7 @@ def _wait(expect: Expect, text: str) -> Wait:
         return DICTATING if expect.kind == SlotType.PHONE else NOTHING_YET
     if expect.kind in (SlotType.YES_NO, "confirm", "open") and _YES_NO.fullmatch(said.replace(",", "").strip()):
         return DECIDED
-    if _UNFINISHED.search(said):
+    if _UNFINISHED.search(said) or intent(said).name == "wait":  # "let me look": more is coming, or a pause was asked for
         return THINKING
     if expect.kind == SlotType.EMAIL:
         return SPELLED if _DOMAIN.search(said) else DICTATING
@@ -103,6 +105,8 @@ def _wait(expect: Expect, text: str) -> Wait:
         return DECIDED
     if not isinstance(expect.kind, SlotType) or expect.kind not in _TELLING:
         return COMPLETE if _wishes(said) else UNTOLD
+    if expect.kind is SlotType.YES_NO and _ODD_END.fullmatch(said):
+        return UNANSWERED
     return COMPLETE if _is_answer(expect.kind, text) else UNANSWERED
 
 

@@ -32,6 +32,11 @@ SAID = [
     (YES_NO, "not really", 0.16),
     (YES_NO, "Go ahead.", 0.16),
     (YES_NO, "yes but", 1.1),
+    (YES_NO, "I am flesh.", 0.7),  # "I am, but", misheard
+    (YES_NO, "No end", 1.1),  # "no, and"
+    (MONEY, "two hundred a month ends", 1.1),
+    (YES_NO, "Let me look.", 1.1),
+    (WHEN, "One second.", 1.1),
     (YES_NO, "yes we have fifty people", 0.19),
     (CONFIRM, "That's right.", 0.16),
     (CONFIRM, "correct", 0.16),

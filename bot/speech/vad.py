@@ -17,7 +17,7 @@ from bot.speech.audio import Pcm
 WINDOW: Final[int] = VAD_WINDOW_SAMPLES
 WINDOW_S: Final = WINDOW / 16_000
 _ON, _OFF = 0.5, 0.35
-_SURE: Final = 0.8
+_SURE: Final = 0.8  #: one window of it is an onset; what is less sure needs `_MIN_SPEECH_S`
 _MIN_SPEECH_S: Final = 0.05
 
 
@@ -85,7 +85,7 @@ class VoiceActivity:
         if probability >= _ON or (self.speaking and probability > _OFF):
             self._speech_s += WINDOW_S
             self.silence_s = 0.0
-            if not self.speaking and self._speech_s >= _MIN_SPEECH_S:
+            if not self.speaking and (self._speech_s >= _MIN_SPEECH_S or probability >= _SURE):
                 self.speaking = True
                 return True
         else:
