@@ -128,6 +128,7 @@ class Mouth:
                 await self._play_to_end_of_tape(lambda: not todo or self._last_sentence or self._halting)
                 if self._halting and todo and not self._last_sentence:
                     self._going.clear()
+                    await self._going.wait()  # the next sentence is not begun before it is known whether it is wanted
             finished = not self._stopped.is_set() and not todo
             return Spoken(text if finished else tape.heard(), finished, began_at)
         finally:

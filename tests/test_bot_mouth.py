@@ -104,6 +104,23 @@ async def test_a_pause_after_the_sentence_ends_with_resume() -> None:
     assert (await saying).finished
 
 
+async def test_words_that_come_when_the_sentence_is_over_end_the_prompt_there() -> None:
+    lips, speaker = mouth()
+    saying = asyncio.create_task(lips.say(TEXT))
+    await turns()
+    lips.pause_after_sentence()
+    for _ in range(30):
+        speaker.play(0.1)
+        await turns(10)
+    assert lips.paused
+    lips.finish_sentence()
+    await turns()
+    await speaker.play_out()
+    spoken = await saying
+    assert (spoken.text, spoken.finished) == ("One two three.", False)
+    assert len(speaker.heard) == int(0.06 * len("One two three.") * 24_000)
+
+
 @pytest.mark.parametrize(
     ("fraction", "words"), [(0.0, ""), (0.2, ""), (0.25, "One"), (0.55, "One two"), (1.0, "One two three.")]
 )
