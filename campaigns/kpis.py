@@ -1,0 +1,83 @@
+"""What a campaign came to, in figures whose formulas stand beside them. Pure: rows in, figures out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One figure. `value` is None where its denominator is zero; `parts` are numerator and denominator of a share."""
+
+    name: str
+    formula: str
+    value: float | None
+    parts: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """An attempt that has ended, as the figures need it. Seconds."""
+
+    lead: int
+    outcome: str
+    flags: frozenset[str]
+    disposition: str = ""
+    talked_s: float | None = None
+    counts: bool = True
+    cost: float | None = None
+
+
+def tried_of(row: Mapping[str, Any]) -> Tried:
+    """An attempt from its row."""
+    began, ended = row["answered_at"], row["ended_at"]
+    talked = None if began is None or ended is None else max(0.0, ended - began)
+    flags = frozenset(row["flags"])
+    return Tried(row["lead"], row["outcome"], flags, row["disposition"], talked, row["counts"], row["cost"])
+
+
+def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
+    """All figures. `dialable`: leads of the campaign that were ever fit to be called."""
+    sent = len(attempts)
+    flags = Counter(flag for one in attempts for flag in one.flags)
+    leads = {one.lead for one in attempts}
+    reached = {one.lead for one in attempts if "human" in one.flags}
+    qualified = {one.lead for one in attempts if one.disposition in ("qualified", "transferred")}
+    talked = [one.talked_s for one in attempts if one.talked_s is not None]
+    costs = [one.cost for one in attempts if one.cost is not None]
+    share = _share
+    return [
+        Kpi("attempts", "INVITEs sent", float(sent)),
+        share("answer-seizure ratio", "answered ÷ attempts", flags["answered"], sent),
+        share("connect rate", "human_answered ÷ attempts", flags["human"], sent),
+        share("contact rate", "leads with a human_answered ÷ leads attempted", len(reached), len(leads)),
+        share("right-party rate", "right_party ÷ human_answered", flags["right_party"], flags["human"]),
+        share("screened rate", "call_screened ÷ answered", flags["screened"], flags["answered"]),
+        share("machine rate", "machine ÷ answered", flags["machine"], flags["answered"]),
+        share("completion rate", "flows completed ÷ right_party", flags["completed"], flags["right_party"]),
+        share("qualified rate", "leads qualified ÷ right_party", len(qualified), flags["right_party"]),
+        share("qualified of leads", "leads qualified ÷ leads attempted", len(qualified), len(leads)),
+        share("abandonment", "abandoned ÷ human_answered", flags["abandoned"], flags["human"]),
+        share("opt-out rate", "opted out ÷ human_answered", flags["dnc"], flags["human"]),
+        share("list penetration", "leads attempted ÷ leads dialable", len(leads), dialable),
+        _mean("attempts per contact", "attempts ÷ leads with a human_answered", float(sent), len(reached)),
+        _mean("average call duration", "seconds answered ÷ answered", sum(talked), len(talked)),
+        share("short calls", "answered ≤ 12 s ÷ answered", sum(one <= 12 for one in talked), len(talked)),
+        Kpi("cost", "sum over attempts", round(sum(costs), 4) if costs else None),
+    ]
+
+
+def by_outcome(attempts: Iterable[Tried]) -> dict[str, int]:
+    """How many attempts ended in which way; the sum is the number of attempts."""
+    return dict(sorted(Counter(one.outcome for one in attempts).items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _share(name: str, formula: str, part: int, whole: int) -> Kpi:
+    return Kpi(name, formula, part / whole if whole else None, (part, whole))
+
+
+def _mean(name: str, formula: str, total: float, count: int) -> Kpi:
+    return Kpi(name, formula, round(total / count, 2) if count else None)
