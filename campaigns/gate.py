@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -17,7 +17,7 @@ from campaigns.diary import Diary
 from campaigns.guard import GatePolicy, Refused, check, check_caller_id, check_sip_address
 from campaigns.numbers import classify
 from flows.model import Direction
-from sip.dial import Dialled, Invite, Stage
+from sip.dial import Dialled, Invite, Stage, Withheld
 from sip.outcome import Ending, Outcome
 from sip.routes import Route
 from store.calls import NO_CONTACT, NOT_PLACED, Calls, NewCall
@@ -34,6 +34,7 @@ __all__ = [
     "Purpose",
     "Refused",
     "Seat",
+    "Withheld",
     "dial",
     "drop",
     "hang_up",
@@ -176,8 +177,10 @@ async def dial(
     calls: Calls,
     clock: Callable[[], float],
     on_stage: Callable[[Stage], None] = lambda _: None,
+    before_invite: Callable[[], Awaitable[None]] = sip.dial.at_once,
 ) -> DialOutcome:
-    """Check, commit the call's row, dial, keep the telephone network's answer.
+    """Check, commit the call's row, dial, keep the telephone network's answer. `before_invite` is `sip.dial.dial`'s: it
+    may raise Withheld, which is a refusal then.
 
     The row is written before the INVITE, so that a crash between the two never leads to a second ring. Whoever did not
     answer has the disposition `no_contact`, or `not_placed` when it was our side's doing.
@@ -211,7 +214,12 @@ async def dial(
             on_stage(stage)
 
         try:
-            dialled = await sip.dial.dial(lk, invite, staged)
+            dialled = await sip.dial.dial(lk, invite, staged, before_invite)
+        except Withheld as withheld:
+            diary.note("gate", "withheld", why=str(withheld))
+            await calls.settle(request.call_id, leg.name, 0)
+            await calls.finish(request.call_id, NOT_PLACED, 0, {"outcome": "withheld"}, clock())
+            return Refused("withheld", str(withheld))
         except asyncio.CancelledError:
             diary.note("gate", "cancelled")
             await calls.settle(request.call_id, leg.name, 0)

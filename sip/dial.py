@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -15,7 +15,7 @@ from sip.outcome import Ending, Outcome, of_error, of_status
 from sip.rooms import AGENT, FAILURES, POLL_S, agent_ready, delete_room, is_up, participants, room_with_agent
 from sip.routes import Route
 
-__all__ = ["Dialled", "Invite", "Stage", "dial", "hang_up", "is_up"]
+__all__ = ["Dialled", "Invite", "Stage", "Withheld", "at_once", "dial", "hang_up", "is_up"]
 
 Stage: TypeAlias = Literal["waiting for the agent", "dialling", "ringing"]
 
@@ -23,6 +23,14 @@ CALLEE = "callee"  #: the identity of whom we call, in the room
 AGENT_READY_S = 10.0
 EARLY_KEY_S = 0.5  #: the longest that one early key takes
 _MARGIN_S = 5.0
+
+
+class Withheld(Exception):
+    """The INVITE must not be sent after all; the message says why."""
+
+
+async def at_once() -> None:
+    """Nothing to wait for before the INVITE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +59,18 @@ async def dial(
     lk: api.LiveKitAPI,
     invite: Invite,
     on_stage: Callable[[Stage], None] = lambda _: None,
+    before_invite: Callable[[], Awaitable[None]] = at_once,
     agent_ready_s: float = AGENT_READY_S,
 ) -> Dialled:
     """Call and wait until it is answered or is not. When it is not, the room is deleted, so that the agent leaves.
 
-    Returns an outcome for everything that the network or LiveKit does; takes at most `agent_ready_s`, `ringing_s` and
-    a few seconds. Cancelling ends the attempt, and the ringing with it.
+    `before_invite` is awaited when the agent is ready, the INVITE being the next thing: the place for whoever paces calls
+    and for the last question whether this one may still be made. Returns an outcome for everything that the network or
+    LiveKit does; takes at most `agent_ready_s`, `before_invite`, `ringing_s` and a few seconds. Cancelling ends the
+    attempt, and the ringing with it.
+
+    Raises:
+        Withheld: `before_invite` did; no INVITE was sent.
     """
     try:
         metadata = json.dumps({"call_id": invite.call_id, "direction": "outbound"})
@@ -64,6 +78,7 @@ async def dial(
             on_stage("waiting for the agent")
             if not await agent_ready(lk, room, agent_ready_s):
                 return Dialled(_no_agent(agent_ready_s))
+            await before_invite()
             on_stage("dialling")
             dialled = await _send_invite(lk, invite, on_stage)
             keep(dialled.outcome.name is Ending.ANSWERED)

@@ -220,3 +220,55 @@ async def attempts_of_number(engine: AsyncEngine, number: str, since: float) -> 
     query = sa.select(attempts).where(attempts.c.number == number, attempts.c.begun_at >= since)
     async with engine.connect() as connection:
         return tuple(dict(row) for row in await rows_of(connection, query.order_by(attempts.c.begun_at)))
+
+
+async def invite(engine: AsyncEngine, attempt: str, owner: str, now: float) -> bool:
+    """Keep that the INVITE of an attempt is sent now, as the last thing before it. False: it must not be sent, because it
+    was sent before, the attempt has ended, somebody else holds the lead, the campaign stands still, or the number opted
+    out. So a resumed attempt never rings anybody, and one without `invited_at` certainly rang nobody.
+    """
+    mine = sa.exists().where(leads.c.id == attempts.c.lead, leads.c.owner == owner, leads.c.state == "dialing")
+    runs = sa.exists().where(campaigns.c.name == attempts.c.campaign, campaigns.c.state == "running")
+    this = (attempts.c.id == attempt) & (attempts.c.state == "dialing") & attempts.c.invited_at.is_(None)
+    async with writing(engine) as connection:
+        kept = await connection.execute(sa.update(attempts).where(this, mine, runs).values(invited_at=now))
+        number = await connection.scalar(sa.select(attempts.c.number).where(attempts.c.id == attempt))
+        if not kept.rowcount or await suppressed(connection, str(number)):
+            await connection.rollback()
+            return False
+    return True
+
+
+async def ended_since(engine: AsyncEngine, campaign: str, since: float, limit: int = 500) -> tuple[dict[str, Any], ...]:
+    """A campaign's last attempts that were begun since then and have ended, the newest last."""
+    query = sa.select(attempts).where(attempts.c.campaign == campaign, attempts.c.begun_at >= since)
+    query = query.where(attempts.c.ended_at.is_not(None)).order_by(attempts.c.begun_at.desc()).limit(limit)
+    async with engine.connect() as connection:
+        return tuple(dict(row) for row in reversed(await rows_of(connection, query)))
+
+
+async def move_callback(engine: AsyncEngine, lead: int, owner: str, then: CallBack | Retry, now: float) -> bool:
+    """A callback was missed: its row says so, the lead waits for the next time. False when `owner` has not got it."""
+    state = "wait_callback" if isinstance(then, CallBack) else "wait_retry"
+    held = (leads.c.id == lead) & (leads.c.owner == owner) & (leads.c.state == "leased")
+    values = {"state": state, "owner": "", "due_at": then.due_at, "changed_at": now}
+    open_one = (callbacks.c.lead == lead) & (callbacks.c.state == "open")
+    async with writing(engine) as connection:
+        if not (await connection.execute(sa.update(leads).where(held).values(**values))).rowcount:
+            return False
+        row = (await connection.execute(sa.select(callbacks).where(open_one).limit(1))).mappings().first()
+        await connection.execute(sa.update(callbacks).where(open_one).values(state="missed", closed_at=now))
+        if row is not None and isinstance(then, CallBack):
+            again = {name: row[name] for name in ("lead", "campaign", "number", "zone", "spoken", "call_id")}
+            again |= {"due_at": then.due_at, "local": then.local, "reschedules": then.reschedules, "state": "open"}
+            await connection.execute(sa.insert(callbacks).values(**again, made_at=now))
+    return True
+
+
+async def get(engine: AsyncEngine, attempt: str) -> dict[str, Any]:
+    """One attempt, every column. Raises UnknownAttempt."""
+    async with engine.connect() as connection:
+        rows = await rows_of(connection, sa.select(attempts).where(attempts.c.id == attempt))
+    if not rows:
+        raise UnknownAttempt(f"no attempt {attempt!r}")
+    return dict(rows[0])

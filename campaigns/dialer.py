@@ -1,0 +1,250 @@
+"""The dialer: takes the next lead when an agent and a place are free, and lets each call run its course.
+
+Progressive, one to one: nobody is dialled for whom no agent is reserved. It holds nothing that it could lose: what is
+decided stands in rows before it happens, and whoever starts again looks after what was left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from campaigns import recovery
+from campaigns.attempting import SEATED_S, SEATS, Halt, carry_out, consider, places_of
+from campaigns.breakers import Seen, tripped
+from campaigns.desk import HELD_S, Desk, Plan
+from campaigns.kpis import tried_of
+from store import attempts, campaigns
+from store.campaigns import OVER, CampaignRow
+from store.dialing import NewAttempt, Taken
+from store.live import LiveAway
+
+log = logging.getLogger(__name__)
+
+_LEASE_S: Final = 30.0
+_REAP_S: Final = 20.0
+#: How long to wait at most before looking again for something to do.
+_NAP_S: Final = 5.0
+_STOP_S: Final = 20.0
+
+
+@dataclass(slots=True)
+class Seeing:
+    """What the loop has seen of its campaign."""
+
+    done: int = 0  #: attempts that have ended since the start
+    stale: bool = True  #: an attempt has ended since the breakers were asked
+    reaped_at: float = 0.0
+    wake: float | None = None  #: when there may be something to take again
+
+
+class Dialer:
+    """Dials one campaign. `run` returns when the campaign does not run any more, and no call of ours is up."""
+
+    def __init__(self, desk: Desk, plan: Plan) -> None:
+        self.desk = desk
+        self.plan = plan
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ours: set[str] = set()
+        self._seeing = Seeing()
+        self._stopping = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    def stop(self) -> None:
+        """Take no more leads; calls that are up go on to their end."""
+        self._stopping.set()
+        self._ended.set()
+
+    async def run(self) -> CampaignRow:
+        """Dial until the campaign is over, paused, or `stop` was called; returns the campaign as it is then.
+
+        Cancelling leaves calls to whoever starts next. Raises sqlalchemy.exc.SQLAlchemyError when rows cannot be read.
+        """
+        try:
+            for row in await recovery.own(self.desk):
+                self._look_after(row)
+            while not self._stopping.is_set() and await self._goes_on():
+                if not await self._one_more():
+                    await self._nap()
+            while self._tasks:
+                await asyncio.wait(self._tasks, timeout=1.0)
+            await self._close_if_over()
+            return await campaigns.get(self.desk.engine, self.plan.name)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _goes_on(self) -> bool:
+        """Whether there is anything to dial for: the campaign runs, and no breaker has tripped."""
+        row = await campaigns.get(self.desk.engine, self.plan.name)
+        now = self.desk.clock()
+        if row.state != "running":
+            return False
+        if row.end_at is not None and now >= row.end_at:
+            await campaigns.move(self.desk.engine, row.name, "draining", now, reason="its end date is here")
+            await attempts.end_all(self.desk.engine, row.name, "expired", now)
+            return False
+        if self._seeing.stale:
+            await self._ask_breakers(row)
+            if (await campaigns.get(self.desk.engine, self.plan.name)).state != "running":
+                return False
+        if now - self._seeing.reaped_at >= _REAP_S:
+            self._seeing.reaped_at = now
+            for left in await recovery.others(self.desk):
+                if left["campaign"] == self.plan.name:
+                    self._look_after(left)
+        return True
+
+    async def _ask_breakers(self, row: CampaignRow) -> None:
+        self._seeing.stale = False
+        began = row.started_at or 0.0
+        since = float(row.dialer.get("since", began))
+        seen = await attempts.ended_since(self.desk.engine, row.name, since)
+        before, canary = self._seeing.done, self.plan.file.pacing.canary
+        self._seeing.done = len(seen) if since == began else canary
+        if before < canary <= self._seeing.done:
+            self.desk.told(
+                f"the first {canary} calls: {_summed(seen)}; from now on {self.plan.file.pacing.concurrency} at once"
+            )
+        if why := tripped([_seen(one) for one in seen], self.plan.bounds):
+            await self._pause(why)
+
+    async def _pause(self, why: str) -> None:
+        log.warning("campaign %s is paused: %s", self.plan.name, why)
+        self.desk.told(f"paused: {why}")
+        try:
+            await campaigns.move(self.desk.engine, self.plan.name, "paused", self.desk.clock(), reason=why)
+        except campaigns.NotNow:
+            log.info("campaign %s had stopped already", self.plan.name)
+
+    async def _one_more(self) -> bool:
+        """Begin one attempt; False when there is no place, no agent or no lead for one now."""
+        if self._seeing.wake is not None and self.desk.clock() < self._seeing.wake:
+            return False
+        attempt = uuid.uuid4().hex
+        places, most = places_of(self.plan.name), self._at_once()
+        pace = self.desk.pace
+        try:
+            if not await pace.reserve(places, attempt, most, HELD_S):
+                return False
+            agents = await self.desk.free() - self.plan.inbound
+            if not await pace.reserve(SEATS, attempt, agents, SEATED_S):
+                await pace.let_go(places, attempt)
+                return False
+        except LiveAway as away:
+            log.warning("nobody is dialled: %s", away)
+            return False
+        new = await self._take(attempt)
+        if new is None:
+            await self._leave(attempt)
+            return self._seeing.wake is None
+        self._spawn(self._call(*new), attempt)
+        return True
+
+    def _at_once(self) -> int:
+        pacing = self.plan.file.pacing
+        return 1 if self._seeing.done < pacing.canary else pacing.concurrency
+
+    async def _take(self, attempt: str) -> tuple[NewAttempt, Taken] | None:
+        """The next attempt, begun; None when this lead is not to be called now, or there is none (then `wake` is set)."""
+        desk, now = self.desk, self.desk.clock()
+        taken = await desk.queue.take(self.plan.name, desk.owner, now, _LEASE_S)
+        if taken is None:
+            opening = await desk.queue.next_opening(self.plan.name, now)
+            if (
+                opening is None
+                and not self._tasks
+                and not await attempts.under_way(desk.engine, campaign=self.plan.name)
+            ):
+                await campaigns.move(desk.engine, self.plan.name, "completed", now)
+            self._seeing.wake = min(now + _NAP_S, max(opening or now, now + self.plan.idle_s))
+            return None
+        self._seeing.wake = None
+        try:
+            new = await consider(desk, self.plan, taken, attempt)
+        except Halt as why:
+            await self._pause(f"{why}; see `leadline campaign validate`, then resume")
+            return None
+        if new is None:
+            return None
+        if not await desk.queue.begin(new, desk.clock(), HELD_S):
+            await desk.queue.release(taken, desk.owner)
+            return None
+        return new, taken
+
+    async def _call(self, new: NewAttempt, taken: Taken) -> None:
+        try:
+            ended = await carry_out(self.desk, self.plan, new, taken.lead)
+            if ended is not None:
+                log.info("attempt %s: %s", new.id, ended.name)
+        finally:
+            await self._leave(new.id)
+
+    def _look_after(self, row: Mapping[str, Any]) -> None:
+        if row["campaign"] == self.plan.name and row["id"] not in self._ours:
+            self._spawn(self._see_to_its_end(row), str(row["id"]))
+
+    async def _see_to_its_end(self, row: Mapping[str, Any]) -> None:
+        outcome = await recovery.look_after(self.desk, self.plan, row)
+        log.info("attempt %s, left behind: %s", row["id"], outcome)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], attempt: str) -> None:
+        task = asyncio.create_task(work, name=f"attempt.{attempt}")
+        self._tasks.add(task)
+        self._ours.add(attempt)
+
+        def ended(done: asyncio.Task[None]) -> None:
+            self._tasks.discard(done)
+            self._ours.discard(attempt)
+            self._seeing.stale, self._seeing.wake = True, None
+            self._ended.set()
+            if not done.cancelled() and (wrong := done.exception()) is not None:
+                log.error("attempt %s broke off: %s", attempt, wrong, exc_info=wrong)
+
+        task.add_done_callback(ended)
+
+    async def _leave(self, attempt: str) -> None:
+        try:
+            await self.desk.pace.let_go(places_of(self.plan.name), attempt)
+            await self.desk.pace.let_go(SEATS, attempt)
+        except LiveAway as away:
+            log.warning("places of %s run out by themselves: %s", attempt, away)
+
+    async def _nap(self) -> None:
+        """Until a call has ended, or it is time to look again."""
+        wake, now = self._seeing.wake, self.desk.clock()
+        wait = self.plan.idle_s if wake is None else max(wake - now, self.plan.idle_s)
+        self._ended.clear()
+        if self._stopping.is_set():
+            return
+        try:
+            async with asyncio.timeout(min(wait, _NAP_S)):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+    async def _close_if_over(self) -> None:
+        row = await campaigns.get(self.desk.engine, self.plan.name)
+        left = await attempts.under_way(self.desk.engine, campaign=row.name)
+        if row.state == "draining" and not left:
+            await campaigns.move(self.desk.engine, row.name, "completed", self.desk.clock(), reason=row.reason)
+
+
+def _seen(row: Mapping[str, Any]) -> Seen:
+    tried = tried_of(row)
+    told = " ".join(str(part) for part in (row["sip_status"], row["sip_phrase"]) if part)
+    return Seen(tried.outcome, tuple(tried.flags), tried.talked_s, told)
+
+
+def _summed(rows: tuple[dict[str, Any], ...]) -> str:
+    from campaigns.kpis import by_outcome
+
+    return ", ".join(f"{count} {name}" for name, count in by_outcome(map(tried_of, rows)).items())
+
+
+__all__ = ["OVER", "Dialer"]
