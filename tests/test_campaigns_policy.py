@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from campaigns.numbers import classify
 from campaigns.policy.decide import decide
+from campaigns.policy.places import places_of
 from campaigns.policy.rulepack import hours_of
 from campaigns.policy.terms import (
     Allowed,
@@ -316,3 +318,69 @@ def test_whatever_else_is_right_one_missing_record_means_no(number: str, spoiled
         "attempts": hours_ago(1),
     }
     assert isinstance(asked(Lead(number), **{spoiled: broken[spoiled]}), Refused)
+
+
+EDGES = (
+    ("before it opens", 0, -1),
+    ("as it opens", 0, 0),
+    ("just before the margin", 1, -11),
+    ("at the margin", 1, -10),
+)
+
+
+def law_allows(number: str, now: datetime) -> bool:
+    """The law's hours told anew, without intersections: in every zone and by every state's rule it must be open now."""
+    pack = PACKS[classify(number).country]
+    places = places_of(Lead(number), number, pack)
+    for rules in (pack.states[state] for state in places.states):
+        for zone in {*places.zones, *([rules.also_in] if rules.also_in else [])}:
+            local = now.astimezone(ZoneInfo(zone))
+            span = (rules.hours or pack.hours).days[local.weekday()]
+            minute = 60 * local.hour + local.minute
+            if span is None or not span[0] <= minute < span[1] - 10:
+                return False
+            country = pack.hours.days[local.weekday()]
+            if country is None or not country[0] <= minute < country[1] - 10:
+                return False
+    return True
+
+
+def area_codes() -> list[str]:
+    """A number of every area code of the packs whose places are known."""
+    codes = {
+        code
+        for pack in PACKS.values()
+        for rules in pack.states.values()
+        for some in rules.area_codes.values()
+        for code in some
+    }
+    numbers = [f"+1{code}5550134" for code in sorted(codes)]
+    packs = [PACKS.get(classify(number).country) for number in numbers]
+    known = [
+        pack is not None and not places_of(Lead(n), n, pack).unknown for n, pack in zip(numbers, packs, strict=True)
+    ]
+    return [number for number, is_known in zip(numbers, known, strict=True) if is_known]
+
+
+def judged_as_the_law(number: str, day: datetime, edge: int, which: int) -> None:
+    """Compare policy and law at an edge of the hours of one of the places of a number."""
+    pack = PACKS[classify(number).country]
+    places = places_of(Lead(number), number, pack)
+    rules = pack.states[places.states[which % len(places.states)]]
+    span = (rules.hours or pack.hours).days[day.weekday()] or pack.hours.days[day.weekday()]
+    assert span is not None
+    _, end, minutes = EDGES[edge]
+    minute, zone = span[end] + minutes, ZoneInfo(places.zones[which % len(places.zones)])
+    now = day.astimezone(zone).replace(hour=minute // 60, minute=minute % 60).astimezone(UTC)
+    decision = asked(Lead(number), ALL_DAY, now, consents=(replace(CONSENT, obtained_at=now),))
+    assert isinstance(decision, Allowed) == law_allows(number, now), (number, now, decision)
+
+
+def test_around_the_days_on_which_clocks_change_every_area_code_is_judged_as_the_law_has_it() -> None:
+    """Every area code of the packs, at each edge of its own hours, on a day around a change: none is a public holiday."""
+    numbers = area_codes()
+    assert len(numbers) > 350
+    for n, number in enumerate(numbers):
+        day = datetime.fromisoformat(f"{CHANGES[n % 5]}T12:00:00+00:00") + timedelta(days=n % 3 - 1)
+        for edge in range(len(EDGES)):
+            judged_as_the_law(number, day, edge, n)
