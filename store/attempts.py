@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.calls import StoreError
 from store.campaign_tables import attempts, callbacks, campaigns, leads, phones
+from store.consents import revoke
 from store.dialing import move_to_next_phone
 from store.leads import LeadRow, lead_of
 from store.suppression import UNDER_WAY, suppressed
@@ -20,6 +21,10 @@ NOTED: Final = frozenset(
     {"state", "invited_at", "ringing_at", "answered_at", "sip_status", "sip_phrase", "amd", "first_audio_ms"}
     | {"disclosed_at", "cost"}
 )
+
+
+#: A number that is somebody else's: what its former owner permitted is void.
+_SOMEBODY_ELSES: Final = ("wrong_number", "reassigned")
 
 
 class UnknownAttempt(StoreError):
@@ -142,6 +147,8 @@ async def _move_lead(connection: AsyncConnection, row: sa.RowMapping, ended: End
             lead |= {"state": "closed", "closed_reason": reason, "due_at": None}
     await connection.execute(sa.update(leads).where(leads.c.id == row["lead"]).values(**lead))
     if isinstance(then, Close):
+        if then.phone in _SOMEBODY_ELSES:
+            await revoke(connection, row["number"], ended.at, f"{then.phone} in call {row['id']}")
         if then.phone and await move_to_next_phone(connection, row["lead"], row["number"], then.phone, ended.at):
             await connection.execute(sa.update(leads).where(leads.c.id == row["lead"]).values(closed_reason=""))
             return

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from store import attempts, campaigns, leads
 from store.attempts import CallBack, Close, Ended, Retry, Then
 from store.campaign_tables import callbacks
+from store.consents import consents_of
 from store.database import open_calls
 from store.dialing import Taken
 from store.staging import ImportRunning, Staging, begin_import, finish_import
@@ -142,6 +143,13 @@ async def test_a_number_that_is_none_gives_way_to_the_next(world: World) -> None
     await called(world, Close("invalid_number", phone="invalid"), now=NOW + 1)
     assert (await leads.get(world.engine, lead)).standing.closed_reason == "invalid_number"
     assert [phone.status for phone in await leads.phones_of(world.engine, lead)] == ["invalid", "invalid"]
+
+
+async def test_a_wrong_number_voids_what_its_former_owner_permitted(world: World) -> None:
+    await world.add(new_lead(1))
+    await called(world, Close("wrong_number", phone="wrong_number"))
+    (kept,) = (await consents_of(world.engine, [number(1)]))[number(1)]
+    assert (kept.revoked_at, kept.revoked_how.startswith("wrong_number in call")) == (NOW + 30, True)
 
 
 @pytest.mark.parametrize("when", ["leased", "begun"])
