@@ -26,6 +26,7 @@ from flows.yamltext import Located, Path
 
 _NUMERIC = (SlotType.INTEGER_RANGE, SlotType.MONEY)
 _CHOICES_MAX = 8
+_NUMBER = re.compile(r"(?:\d[ ().-]*){7}")
 _DESTINATION = re.compile(r"\+[1-9]\d{6,14}|sips?:[^@\s<>]+@[^@\s<>]+|[a-z][a-z0-9_-]{0,39}")
 
 
@@ -38,6 +39,7 @@ def check(flow: Flow, located: Located) -> None:
     _check_words(flow, located)
     _check_said(flow, located)
     _check_endings(flow, located)
+    _check_voicemail(flow, located)
     for at, slot in enumerate(flow.slots):
         _check_slot(flow, slot, located, ("slots", at))
     if flow.closing.callback:
@@ -166,6 +168,17 @@ def _opening(flow: Flow) -> Iterator[tuple[Path, str]]:
     for at, lookup in enumerate(flow.opening.lookups):
         for name, text in lookup.args.items():
             yield ("lookups", at, "args", name), text
+
+
+def _check_voicemail(flow: Flow, located: Located) -> None:
+    """47 CFR 64.1200(b)(3): a message tells, at its beginning, a number that takes opt-outs day and night."""
+    text = flow.opening.voicemail
+    if text and not _NUMBER.search(text):
+        raise located.error(
+            ("voicemail",),
+            "the message tells no number to opt out by",
+            'Name a toll-free number that takes opt-outs day and night, or write "" to hang up on machines.',
+        )
 
 
 def _check_endings(flow: Flow, located: Located) -> None:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, assert_never
 
-from flows import again, closing, handover, recording
+from flows import again, closing, handover, machines, recording
 from flows.answering import correct, keep, press_digits, settle, take_confirmation, take_words, understand
 from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silence
 from flows.flow import CALLBACK, Flow
 from flows.hear import intent
 from flows.hear.heard import NO_INTENT, Hearing, Intent
+from flows.hear.machine import answered_by
 from flows.lines import INTENTS_ANSWERED
 from flows.model import (
     EMPTY,
@@ -93,7 +94,7 @@ def step(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, .
         case Resumed():
             _resumed(turn)
         case Machine():
-            _machine(turn, event)
+            machines.answered(turn, event.kind)
         case Found() | Done() | Interrupted() | TransferDone() | TransferFailed():
             _reported(turn, event)
         case Operator():
@@ -127,6 +128,9 @@ def _heard(turn: Turn, event: Heard) -> None:
         recording.take_objection(turn, text)
         return
     if turn.focus.stage not in _ASKING or _too_long(turn):
+        return
+    outbound = turn.state.context.direction is Direction.OUTBOUND
+    if outbound and (kind := answered_by(text)) and machines.answered(turn, kind):
         return
     if turn.focus.silences:
         turn.refocus(changed(turn.focus, silences=0))
@@ -258,26 +262,6 @@ def _resumed(turn: Turn) -> None:
     if stage in _ASKING and not _too_long(turn):
         turn.add_line("resumed")
         repeat(turn)
-
-
-def _machine(turn: Turn, event: Machine) -> None:
-    if turn.focus.stage not in ("new", *_ASKING) or any(
-        a.mode is not Mode.PREFILL for a in turn.state.answers.values()
-    ):
-        return
-    match event.kind:
-        case "voicemail":
-            opening = turn.flow.opening
-            if opening.voicemail:
-                turn.say(turn.text(opening.voicemail), "disclosure")
-            closing.end_silently(turn, "voicemail")
-        case "ivr":
-            closing.end_silently(turn, "machine")
-        case "screening":
-            turn.say(turn.text(turn.flow.opening.screening), "answer")
-            listen(turn)
-        case "human" | "unknown":
-            pass
 
 
 def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | TransferFailed) -> None:
