@@ -29,7 +29,6 @@ from flows.hear import hear, intent
 from flows.model import SlotType
 from sip.ua.audio import RATE as PHONE_RATE
 from sip.ua.g711 import PCMU, decode, encode
-from store.flowfiles import list_flows, load_flow
 
 _HERE: Final = Path(__file__).parent
 _ZONE: Final = "America/New_York"
@@ -59,12 +58,8 @@ class Phrase:
 
 
 def hotwords() -> Mapping[str, tuple[str, ...]]:
-    """Return what the ear prefers for each kind of question: the cues that the shipped flows give it, and the choices."""
-    found: dict[str, tuple[str, ...]] = {}
-    for flow in map(load_flow, list_flows()):
-        for slot in flow.slots:
-            found.setdefault(str(slot.type), slot.words.cues)
-    return {**found, "choice": tuple(word for words in _CHOICES.values() for word in words)}
+    """Return what the ear prefers for each kind of question: of a lead whose name nobody knows, the choices alone (`flows/hotwords.py`)."""
+    return {"choice": tuple(word for words in _CHOICES.values() for word in words)}
 
 
 def phrases() -> list[Phrase]:
