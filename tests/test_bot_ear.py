@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -12,7 +13,7 @@ from bot.guesses import Recognition, believed
 from bot.listening import FrameTime, Heard, frames
 from bot.listening import listen as listen_to
 from bot.rehearsal import OnTheSpot, ScriptedRecogniser
-from bot.speech.audio import Pcm, resample, to_pcm
+from bot.speech.audio import Pcm, Samples, resample, to_float, to_pcm
 from bot.speech.local import RECOGNISER, VOICE
 from bot.speech.moonshine import Recogniser, Transcript
 from bot.speech.turn import WINDOW, SoundsFinished
@@ -65,6 +66,40 @@ def test_a_pause_within_patience_does_not_cut_the_caller_off() -> None:
     )
     (turn,) = notes.turns
     assert "50" in turn.text or "fifty" in turn.text
+
+
+class Keeping(ScriptedRecogniser):
+    """Asks at every guess which of all so far are wanted."""
+
+    def __init__(self) -> None:
+        super().__init__(["fifty people"])
+        self._asking: list[Callable[[], bool]] = []
+        self.wanted: list[list[bool]] = []
+
+    def transcribe(
+        self,
+        samples: Samples,
+        hotwords: tuple[str, ...] = (),
+        *,
+        digits: bool = False,
+        wanted: Callable[[], bool] = lambda: True,
+    ) -> Transcript:
+        self._asking.append(wanted)
+        self.wanted.append([one() for one in self._asking])
+        return super().transcribe(samples, hotwords, digits=digits, wanted=wanted)
+
+
+def test_speech_that_goes_on_makes_a_guess_unwanted() -> None:
+    recogniser = Keeping()
+    sound = silence(0.5), spoken("It's about"), silence(0.3), spoken("fifty people."), silence(2)
+    listen(*sound, patience_s=0.9, recogniser=recogniser)
+    assert recogniser.wanted[:2] == [[True], [False, True]]
+
+
+def test_an_unwanted_guess_stops_at_its_next_token() -> None:
+    words = to_float(spoken("About twenty five people."))
+    whole, stopped = RECOGNISER.transcribe(words).text, RECOGNISER.transcribe(words, wanted=lambda: False).text
+    assert len(stopped.split()) <= 1 < len(whole.split())
 
 
 def test_two_sentences_with_a_long_pause_are_two_turns() -> None:
