@@ -23,6 +23,7 @@ class Databases:
     def __init__(self, postgres: Callable[[], Postgres]) -> None:
         self._postgres = postgres
         self._template = False
+        self._file: bytes | None = None  #: a migrated SQLite file; half a second for each test that need not migrate
 
     @property
     def server(self) -> Postgres:
@@ -32,9 +33,11 @@ class Databases:
     async def url(self, kind: str, folder: Path) -> str:
         """The URL of an empty database with the newest schema."""
         if kind == "sqlite":
-            url = f"sqlite+aiosqlite:///{folder / 'calls.db'}"
-            await _migrate(url)
-            return url
+            if self._file is None:
+                await _migrate(f"sqlite+aiosqlite:///{folder / 'template.db'}")
+                self._file = await asyncio.to_thread((folder / "template.db").read_bytes)
+            await asyncio.to_thread((folder / "calls.db").write_bytes, self._file)
+            return f"sqlite+aiosqlite:///{folder / 'calls.db'}"
         server = self.server  # blocks for a second or two, once
         if not self._template:
             await _migrate(await asyncio.to_thread(server.create, _TEMPLATE))
