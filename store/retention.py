@@ -19,6 +19,7 @@ from store import tables
 from store.audit import Entry, note
 from store.recordings import all_parts, folder_of, parts_in, remove_call
 from store.redis_events import STREAM
+from store.retention_lists import old_lists
 
 Kind: TypeAlias = Literal["recordings", "transcripts", "events", "records"]
 KINDS: Final[tuple[Kind, ...]] = ("recordings", "transcripts", "events", "records")
@@ -56,7 +57,7 @@ class Stores:
 
 async def run(stores: Stores, settings: RetentionSettings, now: float, actor: str, *, dry: bool) -> Counter[Kind]:
     """Delete what has been kept long enough, with an audit entry; `dry` only counts. Counts are of files, turns and
-    answers' words, events, and calls.
+    answers' words, events, and calls with leads of campaigns that are over.
 
     Raises redis.exceptions.RedisError.
     """
@@ -64,6 +65,8 @@ async def run(stores: Stores, settings: RetentionSettings, now: float, actor: st
     limits = {kind: settings.before(kind, now) for kind in KINDS}
     if (limit := limits["recordings"]) is not None:
         done["recordings"] = await _recordings(stores, limit, dry=dry)
+    limit = limits["records"]
+    lists = 0 if limit is None else await old_lists(stores.engine, limit, dry=dry)
     async with stores.engine.begin() as connection:
         if stores.engine.dialect.name == "sqlite":
             await connection.exec_driver_sql("PRAGMA secure_delete=ON")
@@ -73,7 +76,7 @@ async def run(stores: Stores, settings: RetentionSettings, now: float, actor: st
             old = tables.happenings.c.at < limit
             done["events"] = await _delete(connection, tables.happenings, old, dry=dry)
         if (limit := limits["records"]) is not None:
-            done["records"] = await _records(connection, limit, dry=dry)
+            done["records"] = lists + await _records(connection, limit, dry=dry)
         if not dry:
             told: dict[str, object] = {kind: count for kind, count in done.items() if count}
             await note(connection, Entry(now, actor, "retention", "", told))

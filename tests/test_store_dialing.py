@@ -16,6 +16,7 @@ from store.campaign_tables import callbacks
 from store.consents import consents_of
 from store.database import open_calls
 from store.dialing import Taken
+from store.retention_lists import old_lists
 from store.staging import ImportRunning, Staging, begin_import, finish_import
 from tests.campaign_world import NOW, SEATTLE, WASHINGTON, World, a_campaign, new_lead, number
 from tests.databases import Databases
@@ -285,3 +286,17 @@ async def test_no_attempt_begins_in_a_campaign_that_was_paused_meanwhile(world: 
     taken = await taken_from(world)
     await campaigns.move(world.engine, "spring", "paused", NOW, reason="by hand")
     assert not await world.begin(taken)
+
+
+async def test_leads_of_a_campaign_that_is_long_over_go_with_their_permissions(world: World) -> None:
+    await world.add(*(new_lead(n) for n in range(1, 4)))
+    await world.add(new_lead(9), campaign="autumn")
+    await called(world, CallBack(NOW + HOUR, "2026-11-30T10:00", "America/New_York"))
+    await attempts.end_all(world.engine, "spring", "canceled", NOW)
+    await campaigns.move(world.engine, "spring", "canceled", NOW)
+    assert await old_lists(world.engine, NOW, dry=False) == 0
+    assert await old_lists(world.engine, NOW + 1, dry=True) == 3
+    assert await old_lists(world.engine, NOW + 1, dry=False) == 3
+    assert (await campaigns.counts(world.engine, "spring")).states == {}
+    left = await consents_of(world.engine, [number(n) for n in (1, 2, 3, 9)])
+    assert list(left) == [number(9)], "a lead of a campaign that goes on has it still"
