@@ -13,7 +13,7 @@ from cli.stack.problem import StackError
 
 NAMES = (
     *("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing"),
-    *("chaos", "storage", "browser", "lists"),
+    *("chaos", "storage", "browser", "lists", "dialer"),
 )
 
 
@@ -35,10 +35,16 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20, help="chaos: how often something is killed")
     parser.add_argument("--seed", type=int, default=8, help="chaos: which moments")
     parser.add_argument("--target", choices=("job", "worker"), default="job", help="chaos: what is killed")
+    parser.add_argument("--leads", type=int, default=4000, help="dialer: how many leads the campaign has")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     try:
-        found = asyncio.run(_run(given))
+        if given.name == "dialer":  # forks, so no event loop may run yet
+            from bench.dialer import kills
+
+            found = kills(given.kills, given.leads, given.seed)
+        else:
+            found = asyncio.run(_run(given))
     except StackError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

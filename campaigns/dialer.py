@@ -10,16 +10,16 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from campaigns import recovery
 from campaigns.attempting import SEATED_S, SEATS, Halt, carry_out, consider, places_of
 from campaigns.breakers import Seen, tripped
 from campaigns.desk import HELD_S, Desk, Plan
-from campaigns.kpis import tried_of
+from campaigns.kpis import Tried, by_outcome, tried_of
 from store import attempts, campaigns
-from store.campaigns import OVER, CampaignRow
+from store.campaigns import CampaignRow
 from store.dialing import NewAttempt, Taken
 from store.live import LiveAway
 
@@ -29,14 +29,20 @@ _LEASE_S: Final = 30.0
 _REAP_S: Final = 20.0
 #: How long to wait at most before looking again for something to do.
 _NAP_S: Final = 5.0
-_STOP_S: Final = 20.0
+#: Rows of other dialers may become visible so late.
+_LATE_S: Final = 5.0
+#: How many of the last attempts the breakers are asked about.
+_LOOKED_AT: Final = 500
 
 
 @dataclass(slots=True)
 class Seeing:
     """What the loop has seen of its campaign."""
 
-    done: int = 0  #: attempts that have ended since the start
+    past: dict[str, Tried] = field(default_factory=dict)  #: attempts that have ended, the newest last, since `since`
+    details: dict[str, str] = field(default_factory=dict)  #: what the network said of them
+    since: float = -1.0
+    seen_to: float = 0.0
     stale: bool = True  #: an attempt has ended since the breakers were asked
     reaped_at: float = 0.0
     wake: float | None = None  #: when there may be something to take again
@@ -101,17 +107,24 @@ class Dialer:
         return True
 
     async def _ask_breakers(self, row: CampaignRow) -> None:
-        self._seeing.stale = False
-        began = row.started_at or 0.0
-        since = float(row.dialer.get("since", began))
-        seen = await attempts.ended_since(self.desk.engine, row.name, since)
-        before, canary = self._seeing.done, self.plan.file.pacing.canary
-        self._seeing.done = len(seen) if since == began else canary
-        if before < canary <= self._seeing.done:
-            self.desk.told(
-                f"the first {canary} calls: {_summed(seen)}; from now on {self.plan.file.pacing.concurrency} at once"
-            )
-        if why := tripped([_seen(one) for one in seen], self.plan.bounds):
+        """Look at what has ended since the last time, by whichever dialer."""
+        seeing, pacing = self._seeing, self.plan.file.pacing
+        seeing.stale = False
+        since = float(row.dialer.get("since", row.started_at or 0.0))
+        if since != seeing.since:
+            seeing.past, seeing.details, seeing.since, seeing.seen_to = {}, {}, since, since
+        longest = pacing.max_call + 2 * HELD_S
+        begun = max(since, seeing.seen_to - longest)
+        before = len(seeing.past)
+        for one in await attempts.ended_since(self.desk.engine, row.name, begun, seeing.seen_to - _LATE_S):
+            seeing.past[one["id"]] = tried_of(one)
+            seeing.details[one["id"]] = " ".join(str(part) for part in (one["sip_status"], one["sip_phrase"]) if part)
+            seeing.seen_to = max(seeing.seen_to, one["ended_at"])
+        if before < pacing.canary <= len(seeing.past):
+            told = ", ".join(f"{count} {name}" for name, count in by_outcome(seeing.past.values()).items())
+            self.desk.told(f"the first {pacing.canary} calls: {told}; from now on {pacing.concurrency} at once")
+        newest = list(seeing.past.items())[-_LOOKED_AT:]
+        if why := tripped([_seen(tried, seeing.details[id_]) for id_, tried in newest], self.plan.bounds):
             await self._pause(why)
 
     async def _pause(self, why: str) -> None:
@@ -148,7 +161,7 @@ class Dialer:
 
     def _at_once(self) -> int:
         pacing = self.plan.file.pacing
-        return 1 if self._seeing.done < pacing.canary else pacing.concurrency
+        return 1 if len(self._seeing.past) < pacing.canary else pacing.concurrency
 
     async def _take(self, attempt: str) -> tuple[NewAttempt, Taken] | None:
         """The next attempt, begun; None when this lead is not to be called now, or there is none (then `wake` is set)."""
@@ -235,16 +248,5 @@ class Dialer:
             await campaigns.move(self.desk.engine, row.name, "completed", self.desk.clock(), reason=row.reason)
 
 
-def _seen(row: Mapping[str, Any]) -> Seen:
-    tried = tried_of(row)
-    told = " ".join(str(part) for part in (row["sip_status"], row["sip_phrase"]) if part)
-    return Seen(tried.outcome, tuple(tried.flags), tried.talked_s, told)
-
-
-def _summed(rows: tuple[dict[str, Any], ...]) -> str:
-    from campaigns.kpis import by_outcome
-
-    return ", ".join(f"{count} {name}" for name, count in by_outcome(map(tried_of, rows)).items())
-
-
-__all__ = ["OVER", "Dialer"]
+def _seen(tried: Tried, detail: str) -> Seen:
+    return Seen(tried.outcome, tuple(tried.flags), tried.talked_s, detail)

@@ -246,10 +246,12 @@ async def invite(engine: AsyncEngine, attempt: str, owner: str, now: float) -> b
     return True
 
 
-async def ended_since(engine: AsyncEngine, campaign: str, since: float, limit: int = 500) -> tuple[dict[str, Any], ...]:
-    """A campaign's last attempts that were begun since then and have ended, the newest last."""
-    query = sa.select(attempts).where(attempts.c.campaign == campaign, attempts.c.begun_at >= since)
-    query = query.where(attempts.c.ended_at.is_not(None)).order_by(attempts.c.begun_at.desc()).limit(limit)
+async def ended_since(
+    engine: AsyncEngine, campaign: str, begun: float, ended: float = 0.0, limit: int = 1000
+) -> tuple[dict[str, Any], ...]:
+    """A campaign's last attempts that were begun since `begun` and ended since `ended`, by their end, the newest last."""
+    query = sa.select(attempts).where(attempts.c.campaign == campaign, attempts.c.begun_at >= begun)
+    query = query.where(attempts.c.ended_at >= ended).order_by(attempts.c.ended_at.desc()).limit(limit)
     async with engine.connect() as connection:
         return tuple(dict(row) for row in reversed(await rows_of(connection, query)))
 
