@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cli import campaign_export, campaign_files, campaign_import, lead
+from cli import campaign_export, campaign_files, campaign_import, campaign_run, campaign_view, lead
 from cli.campaign_options import EXIT_CODES
 
 app = typer.Typer(
@@ -18,3 +18,10 @@ app.command()(campaign_files.validate)
 app.command("import")(campaign_import.import_)
 app.command()(lead.explain)
 app.command()(campaign_export.export)
+app.command()(campaign_run.start)
+app.command()(campaign_run.pause)
+app.command()(campaign_run.resume)
+app.command()(campaign_run.cancel)
+app.command()(campaign_view.status)
+app.command()(campaign_view.watch)
+app.command()(campaign_view.report)

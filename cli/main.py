@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "cli.campaign:app",
         "Outbound campaigns: from a file and a list to calls and a report. None of this is legal advice.",
     ),
+    "dialer": Entry("cli.campaign_run:dialer", "Dial the campaigns that run, for as long as it runs itself."),
     "consent": Entry(
         "cli.consent:app", "Permissions to call: add, import, show, revoke. Kept for years. Not legal advice."
     ),
