@@ -80,7 +80,7 @@ class Answering:
     caller: str
     rng: random.Random
     typed: asyncio.Event = field(default_factory=asyncio.Event)  #: an answer has just left
-    _answered: tuple[object, ...] = ()
+    _answered: tuple[str, str, int] | None = None
 
     async def run(self, call: PhoneCall) -> None:
         """Until the call ends."""
@@ -90,19 +90,25 @@ class Answering:
                 await self._look(call)
 
     async def _look(self, call: PhoneCall) -> None:
+        question = await self._question()
+        if question is None or question == self._answered:
+            return
+        await asyncio.sleep(self.rng.uniform(1.0, 2.2))
+        if (now := await self._question()) is None or now[:2] != question[:2]:
+            return  # the last answer was still on its way: nobody types an answer to a question that is over
+        self._answered = now
+        slot, stage, _ = now
+        await call.media.send_dtmf(_YES if stage == "confirm" else KEYS[slot], ms=_PRESS_MS, gap_ms=60)
+        self.typed.set()
+        self.typed.clear()
+
+    async def _question(self) -> tuple[str, str, int] | None:
+        """What is open: slot, stage, and how many prompts there were."""
         place = await place_of(self.redis, self.caller)
         state = place.snapshot.state if place is not None and place.snapshot is not None else None
         if state is None or state.focus.stage not in ("ask", "confirm") or state.focus.slot is None:
-            return
-        question = (state.focus.slot, state.focus.stage, state.counts.prompts)
-        if question == self._answered:
-            return
-        self._answered = question
-        await asyncio.sleep(self.rng.uniform(1.0, 2.2))
-        keys = _YES if state.focus.stage == "confirm" else KEYS[state.focus.slot]
-        await call.media.send_dtmf(keys, ms=_PRESS_MS, gap_ms=60)
-        self.typed.set()
-        self.typed.clear()
+            return None
+        return state.focus.slot, state.focus.stage, state.counts.prompts
 
 
 def dead_air_s(voice: Voice, killed_at: float, ended_at: float | None) -> float | None:

@@ -327,7 +327,7 @@ class Conversation:
         if self._listen is None or self._listen.id != listen.id:
             self._listen = listen
             self._body.ear.expect = listen.expect
-            self._body.keys.arm(listen.keypad)
+            self._body.keys.arm(listen.keypad, (listen.expect.slot, listen.expect.kind))
             self._clock.no_input_s = listen.no_input_s
 
     # -- effects
@@ -387,7 +387,8 @@ class Conversation:
     # -- small questions
 
     def _rearm_no_input(self, now: float) -> None:
-        if self._listen is not None and not self._body.mouth.speaking and not self._floor.thinking.busy:
+        busy = self._body.mouth.speaking or self._floor.thinking.busy or self._body.keys.deadline is not None
+        if self._listen is not None and not busy:
             self._clock.no_input = now + self._clock.no_input_s
 
     def _slot(self) -> str | None:

@@ -11,14 +11,16 @@ class Keys:
 
     def __init__(self) -> None:
         self._keypad = Keypad()
+        self._question: object = None
         self._buffer = ""
         self._first_at = 0.0
         self._last_at = 0.0
 
-    def arm(self, keypad: Keypad) -> None:
-        """A new question is open: what was typed for the last one is dropped."""
-        self._keypad = keypad
-        self._buffer = ""
+    def arm(self, keypad: Keypad, question: object) -> None:
+        """A question is open: what was typed for the last one is dropped, unless it is the same one asked again."""
+        if (keypad, question) != (self._keypad, self._question):
+            self._buffer = ""
+        self._keypad, self._question = keypad, question
 
     def press(self, key: str, at: float) -> str | None:
         """Take one key; returns an entry or a command when it completes one. The fourth column (A-D) means nothing."""

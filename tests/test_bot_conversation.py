@@ -251,22 +251,6 @@ async def test_an_opt_out_counts_when_the_caller_hangs_up_in_the_same_breath(tmp
         assert record(call.flow, call.conversation.state)["disposition"] == "opted_out"
 
 
-async def test_keys_interrupt_and_answer(tmp_path: Path) -> None:
-    async with scene(tmp_path) as call:
-        await call.hear_out()
-        call.inbox.put(Key(AT, "1"))
-        await call.turns()
-        call.speaker.play(0.2)
-        await call.turns()
-        assert call.mouth.speaking  # the next question
-        for key in "95#":
-            call.inbox.put(Key(AT, key))
-        await call.hear_out()
-        answers = call.conversation.state.answers
-        assert (answers["good_time"].value, answers["company_size"].value) == ("yes", (95, 95))
-        assert answers["company_size"].mode == "keypad"
-
-
 async def test_noise_changes_nothing(tmp_path: Path) -> None:
     async with scene(tmp_path) as call:
         await call.hear_out()
@@ -293,19 +277,6 @@ async def test_silence_is_asked_about_then_the_keypad_is_offered_then_the_call_e
             await call.pass_time(10)
             await call.hear_out()
         assert call.conversation.state.disposition == "no_input"
-
-
-async def test_an_entry_ends_by_itself_when_no_more_keys_come(tmp_path: Path) -> None:
-    async with scene(tmp_path) as call:
-        await call.hear_out()
-        await call.says("Sure.")
-        await call.hear_out()
-        for key in "60":
-            call.inbox.put(Key(call.clock.at, key))
-        await call.turns()
-        assert "company_size" not in call.conversation.state.answers
-        await call.pass_time(3.1)
-        assert call.conversation.state.answers["company_size"].value == (60, 60)
 
 
 async def test_a_call_ends_at_its_time_limit(tmp_path: Path) -> None:
