@@ -261,13 +261,16 @@ async def _finish(seat: Seat, state: State, switchboard: Switchboard) -> None:
 
 
 async def _prepare_first_words(studio: Studio, flow: Flow, state: State) -> None:
-    """Render what will be said first while the phone still rings; the engine is pure, so asking it costs nothing."""
+    """Render what will be said first while the phone still rings; the engine is pure, so asking it costs nothing.
+
+    Only the first sentence is waited for: the others come while it is spoken.
+    """
     now = time.time()
     _, effects = step(flow, state, Answered(now) if state.focus.stage == "new" else Resumed(now))
-    for effect in effects:
-        if isinstance(effect, Say):
-            for sentence in sentences(effect.text):
-                await studio.clip(sentence)
+    texts = [effect.text for effect in effects if isinstance(effect, Say)]
+    if first := next((sentence for text in texts for sentence in sentences(text)), ""):
+        await studio.clip(first)
+    studio.ahead(texts)
 
 
 def _e164(number: str, flow: Flow) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 import random
+import time
 from collections.abc import Callable
 
 from redis.asyncio import Redis
@@ -36,6 +37,7 @@ class Bus:
         self._handlers: dict[str, tuple[Handler, bool]] = {}  # by channel; True: only one instance handles each message
         self._pubsub: PubSub | None = None
         self._ready = asyncio.Event()
+        self._away_at = float("-inf")  # monotonic seconds, when it was last known to be away
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self, timeout: float) -> None:
@@ -53,6 +55,10 @@ class Bus:
             self._reader.cancel()
             await asyncio.gather(self._reader, return_exceptions=True)
         await self._redis.aclose()
+
+    def away_within(self, seconds: float) -> bool:
+        """Whether Redis is away, or was less than so many seconds ago."""
+        return self._pubsub is None or time.monotonic() - self._away_at < seconds
 
     async def subscribe(self, channel: str, handler: Handler, *, queue: bool = False) -> None:
         """`queue` True: of all instances that subscribe, one handles a message. Kept while Redis is away."""
@@ -88,7 +94,7 @@ class Bus:
                         log.info("Redis is back; %d subscriptions renewed", len(self._handlers))
                     await self._read(pubsub)
             except (RedisError, OSError) as error:
-                self._pubsub = None
+                self._pubsub, self._away_at = None, time.monotonic()
                 if not down:
                     down = True
                     log.warning("Redis is away (%s); calls go on, new ones get 503 until it is back", error)

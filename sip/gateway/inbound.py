@@ -194,7 +194,7 @@ class Inbound:
             rule.room_config if rule.HasField("room_config") else None,
             rule.room_preset,
         )
-        room = self.leg.room = RoomSide(self.gateway.settings, self.call.media, self.leg.tasks, self.leg.id)
+        room = self.leg.side(self.call.media)
         await self.leg.serve_transfers()
         await room.join(seat, self.gateway.gate, self.call.ended, listen=True)
         return room

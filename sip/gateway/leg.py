@@ -12,6 +12,7 @@ from livekit.rtc import DisconnectReason
 
 from sip.gateway import wire
 from sip.gateway.bridge import Bridge
+from sip.gateway.bus import Bus
 from sip.gateway.psrpc import Client, RpcError, Server
 from sip.gateway.room import RoomSide
 from sip.gateway.settings import GatewaySettings
@@ -32,6 +33,7 @@ class Exchange(Protocol):
     """What a leg needs of the gateway."""
 
     settings: GatewaySettings
+    bus: Bus
     io: Client
     service: Server
     gate: asyncio.Lock
@@ -56,6 +58,13 @@ class Leg:
         self.tasks = Tasks(lambda error: log.error("%s: %r", call_id, error))
         self.closing = False
         self._refer: asyncio.Future[tuple[int, str]] | None = None
+
+    def side(self, media: Bridge) -> RoomSide:
+        """Our place in the room; not joined yet."""
+        gateway = self.gateway
+        room = self.room = RoomSide(gateway.settings, media, self.tasks, self.id)
+        room.presence.excused = lambda: gateway.bus.away_within(gateway.settings.limits.outage_over)
+        return room
 
     def report(self, status: SIPCallStatus) -> None:
         """Tell the server how the call stands; nobody waits for it."""

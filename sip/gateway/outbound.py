@@ -48,7 +48,7 @@ class Outbound:
         `left` is how many seconds the caller of the API still waits."""
         request = self.request
         call = await self._prepare()
-        room = self.leg.room = RoomSide(self.gateway.settings, call.media, self.leg.tasks, self.leg.id)
+        room = self.leg.side(call.media)
         try:
             await self.leg.serve_transfers()
             seat = self._seat()

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from livekit import api, rtc
@@ -12,6 +13,7 @@ from livekit.rtc.participant import PublishDTMFError, PublishTrackError
 
 from sip.gateway.bridge import Bridge
 from sip.gateway.frames import taps
+from sip.gateway.handles import handles, let_go
 from sip.gateway.settings import GatewaySettings
 from sip.ua.audio import RATE
 from sip.ua.dtmf import Digit
@@ -21,6 +23,7 @@ log = logging.getLogger(__name__)
 
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
+_EXCUSED_S = 0.5  # how often an excused absence is looked at
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
 
 
@@ -73,6 +76,8 @@ class Presence:
     heard: asyncio.Event = field(default_factory=asyncio.Event)  # somebody's audio is subscribed
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.TimerHandle | None = None
+    lost_at: float = 0.0  # of the loop's clock
+    excused: Callable[[], bool] = lambda: False  # whether the server cannot help it that the room is away
 
 
 class RoomSide:
@@ -132,11 +137,13 @@ class RoomSide:
             presence.lost.cancel()
         for sid in list(self._streams):
             self._stop_playing(sid)
+        held = handles(self.room)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.settings.limits.leave):
                 await self.room.disconnect(reason=reason)
         presence.closed.set()
         await self.source.aclose()
+        await let_go(held)
 
     async def status(self, value: str) -> None:
         """Write sip.callStatus."""
@@ -212,10 +219,11 @@ class RoomSide:
         self.presence.closed.set()
 
     def _on_reconnecting(self) -> None:
-        limit = self.settings.limits.room_lost
+        limit, loop = self.settings.limits.room_lost, asyncio.get_running_loop()
         log.warning("%s: the room connection is lost; hanging up unless it is back in %g s", self.call_id, limit)
         if self.presence.lost is None:
-            self.presence.lost = asyncio.get_running_loop().call_later(limit, self._on_lost)
+            self.presence.lost_at = loop.time()
+            self.presence.lost = loop.call_later(limit, self._on_lost)
 
     def _on_reconnected(self) -> None:
         log.info("%s: the room connection is back", self.call_id)
@@ -224,5 +232,9 @@ class RoomSide:
             self.presence.lost = None
 
     def _on_lost(self) -> None:
+        presence, loop = self.presence, asyncio.get_running_loop()
+        if presence.excused() and loop.time() - presence.lost_at < self.settings.limits.outage:
+            presence.lost = loop.call_later(_EXCUSED_S, self._on_lost)  # the phone hears silence meanwhile
+            return
         log.error("%s: the room did not come back: is livekit-server running?", self.call_id)
-        self.presence.closed.set()
+        presence.closed.set()

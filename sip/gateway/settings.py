@@ -38,6 +38,8 @@ class Limits:
     call: float = 86_400.0
     media: float = 15.0  # without RTP; twice that before the first packet
     room_lost: float = 7.0  # a lost room connection may come back for so long
+    outage: float = 60.0  # and for so long while Redis is away, without which livekit-server serves nobody
+    outage_over: float = 15.0  # after Redis is back: the server's and the SDK's own attempts come seconds apart
     join: float = 6.0
     leave: float = 2.0
 

@@ -1,0 +1,78 @@
+"""The room's side of a gateway call: what it holds while it is there, and that nothing of it stays behind."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+from livekit.rtc import DisconnectReason
+
+from cli.stack.config import Endpoints
+from sip.gateway.bridge import Bridge
+from sip.gateway.handles import handles
+from sip.gateway.room import RoomSide, Seat
+from sip.gateway.settings import ApiKeys, GatewaySettings
+from sip.ua.pacer import Pacer
+from sip.ua.tasks import Tasks
+from tests.gateway_world import Listener, fresh
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def by_hand() -> Iterator[None]:
+    """Without the collector of circles, which may come many calls later."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_a_call_that_is_over_holds_nothing_in_the_native_library(endpoints: Endpoints, by_hand: None) -> None:
+    keys = ApiKeys(api_key=endpoints.api_key, api_secret=endpoints.api_secret)
+    settings = GatewaySettings(endpoints.redis_url, endpoints.livekit_url, "127.0.0.1", 0, keys)
+    failed: list[BaseException] = []
+    tasks, name = Tasks(failed.append), fresh("held")
+    async with Listener(endpoints, name):
+        bridge = Bridge("127.0.0.1", Pacer())
+        side = RoomSide(settings, bridge, tasks, "call")
+        seat = Seat(name, "caller", "Caller", "", {})
+        await side.join(seat, asyncio.Lock(), asyncio.Event(), listen=True)
+        side.bridge_audio()
+        await eventually(lambda: len(handles(side.room)) == 7)  # ours and the listener's: track, place, self; the room
+        held = handles(side.room)
+        await side.leave(DisconnectReason.CLIENT_INITIATED)
+        await tasks.close()
+        bridge.close()
+    assert [handle.disposed for handle in held] == [True] * 7
+    assert side.source._ffi_handle.disposed
+    assert failed == []
+
+
+def policy(redis_away: bool, gone_s: float) -> bool:
+    """Whether a call is given up whose room has been away for so long."""
+
+    async def look() -> bool:
+        keys = ApiKeys(api_key="k", api_secret="s")
+        bridge = Bridge("127.0.0.1", Pacer())
+        side = RoomSide(GatewaySettings("", "", "", 0, keys), bridge, Tasks(lambda error: None), "call")
+        side.presence.excused = lambda: redis_away
+        side.presence.lost_at = asyncio.get_running_loop().time() - gone_s
+        side._on_lost()
+        if side.presence.lost:
+            side.presence.lost.cancel()
+        bridge.close()
+        await side.source.aclose()
+        return side.presence.closed.is_set()
+
+    return asyncio.run(look())
+
+
+@pytest.mark.parametrize(
+    ("redis_away", "gone_s", "given_up"),
+    [(False, 7.1, True), (True, 7.1, False), (True, 45.0, False), (True, 61.0, True)],
+)
+def test_a_room_that_is_away_is_waited_for_longer_while_redis_is_away(
+    redis_away: bool, gone_s: float, given_up: bool
+) -> None:
+    assert policy(redis_away, gone_s) is given_up
