@@ -37,7 +37,10 @@ from cli.stack.stack import Stack
 from sip.phone import CallFailed, Phone
 
 _CALL_S: Final = 120.0
-_SETTLED_S: Final = 20.0
+_SETTLED_S: Final = 8.0
+_REST_S: Final = 130.0
+_ROUNDS: Final = 4
+_NEVER: Final = -1  #: Redis' time to live of a key that stays
 _FLOW: Final = '{"flow": "b2b-software"}'
 _REFUSED_S: Final = 25.0
 
@@ -151,15 +154,21 @@ async def _press(where: Edge, i: int, refused: list[tuple[int, float]]) -> None:
 
 
 async def soak(calls: int, at_once: int = 4) -> dict[str, object]:
-    """Short calls in a row; what is left of them in processes, memory, descriptors and Redis."""
+    """Short calls in a row; what is left of them in processes, memory, descriptors and Redis, by rounds.
+
+    Memory is looked at after each quarter, and at the end after a rest in which Go's collector, which comes at least
+    every two minutes, has run. Keys in Redis that expire by themselves are counted apart from those that never do.
+    """
     async with edge("gateway") as where:
         await route(where, BOT_NUMBER, "leadline", _FLOW)
         async with worker(where, calls_max=at_once + 2, idle_processes=2) as pid:
-            await _short_calls(where, 2 * at_once, at_once)
-            before = await _left(where, pid)
-            failed = await _short_calls(where, calls, at_once)
-            after = await _left(where, pid)
-    return {"calls": calls, "failed": failed, "before": before, "after": after}
+            await _short_calls(where, 4 * at_once, at_once)
+            rounds, failed = [await _left(where, pid, _SETTLED_S)], 0
+            for _ in range(_ROUNDS):
+                failed += await _short_calls(where, calls // _ROUNDS, at_once)
+                rounds.append(await _left(where, pid, _SETTLED_S))
+            rested = await _left(where, pid, _REST_S)
+    return {"calls": calls // _ROUNDS * _ROUNDS, "failed": failed, "rounds": rounds, "rested": rested}
 
 
 async def _short_calls(where: Edge, calls: int, at_once: int) -> int:
@@ -182,22 +191,23 @@ async def _short_calls(where: Edge, calls: int, at_once: int) -> int:
     return len(failed)
 
 
-async def _left(where: Edge, pid: int) -> dict[str, float]:
+async def _left(where: Edge, pid: int, settle_s: float) -> dict[str, float]:
     """Processes, memory and descriptors at rest."""
-    await asyncio.sleep(_SETTLED_S)
+    await asyncio.sleep(settle_s)
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     servers = {name: psutil.Process(of) for name, of in where.pids.items()}
     async with Redis.from_url(where.at.redis_url) as redis:
-        keys = [key async for key in redis.scan_iter(match="leadline:live:*")]
-        total = await redis.dbsize()
+        keys = [key async for key in redis.scan_iter()]
+        for_ever = [key for key in keys if await redis.ttl(key) == _NEVER]
     return {
         "worker_processes": len(family),
         "worker_parent_mb": round(family[0].memory_full_info().uss / 1e6, 1),
         "worker_parent_fds": family[0].num_fds(),
-        "redis_keys": int(total),
-        "redis_live_calls": len(keys),
+        "redis_keys": len(keys),
+        "redis_keys_that_stay": len(for_ever),
         **{f"{name}_mb": round(process.memory_full_info().uss / 1e6, 1) for name, process in servers.items()},
         **{f"{name}_fds": process.num_fds() for name, process in servers.items()},
+        **{f"{name}_threads": process.num_threads() for name, process in servers.items()},
         **{f"{name}_sockets": len(process.net_connections()) for name, process in servers.items()},
     }
 
