@@ -271,11 +271,9 @@ class Conversation:
 
     def _bridge(self, now: float) -> None:
         """Say something where the caller would hear silence: while a model thinks, and when something has broken."""
-        waits = self._clock.no_input is not None or self._body.keys.deadline is not None
-        lines = self._flow.script.lines.get("thinking", ())
-        match bridge(
-            self._floor, now, self.state.focus.stage, lines, silent=not waits and not self._body.mouth.audible
-        ):
+        waits, mouth = self._clock.no_input is not None or self._body.keys.deadline is not None, self._body.mouth
+        lines, silent = self._flow.script.lines.get("thinking", ()), not waits and not mouth.audible
+        match bridge(self._floor, now, self.state.focus.stage, lines, silent=silent, sounded_at=mouth.sounded_at):
             case Say() as say:
                 self._batches.put_nowait(Batch([say]))
             case Resumed() | Operator() as event:

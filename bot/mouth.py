@@ -102,6 +102,7 @@ class Mouth:
         self._last_sentence = False
         self._halting = False  # a pause is due where the sentence ends
         self.speaking = False
+        self.sounded_at = 0.0  #: when the last sound was handed to the speaker, Unix seconds
 
     async def prepare(self, text: str) -> None:
         """Render what will be said soon."""
@@ -204,6 +205,7 @@ class Mouth:
                     await self._speaker.wait_below(_AHEAD_S)
                 else:  # nothing was awaited since the pause was looked at
                     await self._speaker.write(tape.next_frame())
+                    self.sounded_at = self._now()
             elif not tape.clips[-1].whole:
                 await self._unless_stopped(tape.more())
             elif last() and self._speaker.queued_s > _HEARD_S:

@@ -45,13 +45,16 @@ class DeadAir:
     since: float | None = None  #: nobody has made a sound since, and the bot owes one
     defects: int = 0  #: in a row
 
-    def see(self, now: float, *, owes: bool) -> bool:
-        """Look at the call; True when the silence has lasted too long. `owes`: it is the bot's turn, and it is silent."""
+    def see(self, now: float, *, owes: bool, sounded_at: float = 0.0) -> bool:
+        """Look at the call; True when the silence has lasted too long.
+
+        `owes`: it is the bot's turn, and it is silent. `sounded_at`: when it last made a sound; between two looks a
+        whole sentence may have been spoken.
+        """
         if not owes:
             self.since = None
             return False
-        if self.since is None:
-            self.since = now
+        self.since = max(now if self.since is None else self.since, sounded_at)
         if now - self.since < DEAD_AIR_S:
             return False
         self.since = None

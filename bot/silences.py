@@ -13,7 +13,7 @@ _NOT_OURS: Final = frozenset({"new", "transfer", "human", "over"})  #: stages in
 
 
 def bridge(
-    floor: Floor, now: float, stage: str, lines: Sequence[str], *, silent: bool
+    floor: Floor, now: float, stage: str, lines: Sequence[str], *, silent: bool, sounded_at: float = 0.0
 ) -> Say | Resumed | Operator | None:
     """What to say or do now, if anything.
 
@@ -23,10 +23,11 @@ def bridge(
         stage: of the conversation's state.
         lines: what may be said while a model thinks; none: nothing is.
         silent: the bot makes no sound, and waits for nothing.
+        sounded_at: when it last did, Unix seconds.
     """
     if floor.patter.take(now) and lines and floor.saying is None:
         return Say(COURTESY, lines[int(now) % len(lines)], BargeIn.NONE, "ack")
     owes = silent and not floor.excused and not floor.doubt.sounding and stage not in _NOT_OURS
-    if floor.dead_air.see(now, owes=owes):
+    if floor.dead_air.see(now, owes=owes, sounded_at=sounded_at):
         return Resumed(now) if floor.dead_air.defects <= DEFECTS_MAX else Operator(now, "end", "dead air")
     return None

@@ -46,6 +46,14 @@ def test_only_a_silence_that_is_owed_is_dead_air() -> None:
     assert watch.defects == 0
 
 
+def test_what_was_said_between_two_looks_is_no_silence() -> None:
+    watch = DeadAir()
+    assert not watch.see(100.0, owes=True)
+    assert not watch.see(103.0, owes=True, sounded_at=102.9)  # between two sentences
+    assert watch.due == 102.9 + DEAD_AIR_S
+    assert watch.see(106.0, owes=True, sounded_at=102.9)
+
+
 async def test_a_slow_model_is_bridged_and_its_answer_follows(tmp_path: Path) -> None:
     mind = ScriptedMind(REPLY)
     async with scene(tmp_path, mind=mind) as call:
