@@ -141,7 +141,7 @@ class Holding:
     # -- behind the conversation
 
     async def _keep(self) -> None:
-        renew_at = 0.0
+        renew_at, me = 0.0, asyncio.current_task()
         while not self.superseded.is_set():
             try:
                 renew_at = await self._write(renew_at)
@@ -151,6 +151,8 @@ class Holding:
                 self._progress.missed(away)
                 await self._put_on_shelf()
                 wait = _RETRY_S
+            if me is not None and me.cancelling():
+                return  # Redis' client has taken the cancellation for itself, in the middle of a question
             await self._progress.wait(wait)
 
     async def _write(self, renew_at: float) -> float:

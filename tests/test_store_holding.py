@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import os
 import time
@@ -120,3 +122,21 @@ def test_what_nobody_came_back_for_is_swept(tmp_path: Path) -> None:
     os.utime(old, (0, 0))
     shelf.sweep(time.time())
     assert len(list((tmp_path / "live").iterdir())) == 1
+
+
+class Deaf(MemoryLive):
+    """A store whose client keeps a cancellation for itself, as Redis' can in the middle of an answer."""
+
+    asked = False
+
+    async def renew(self, room: str, owner: Owner, generation: int) -> bool:
+        self.asked = True
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+        return await super().renew(room, owner, generation)
+
+
+async def test_letting_go_ends_even_if_the_store_hears_no_cancellation(tmp_path: Path) -> None:
+    live = Deaf(time.monotonic)
+    async with asyncio.timeout(5), held(live, tmp_path):
+        await eventually(lambda: live.asked)
