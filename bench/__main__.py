@@ -13,7 +13,7 @@ from cli.stack.problem import StackError
 
 NAMES = (
     *("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing"),
-    *("chaos", "storage", "browser", "lists", "dialer"),
+    *("chaos", "storage", "browser", "lists", "dialer", "campaign"),
 )
 
 
@@ -94,6 +94,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.storage import storage
 
             return await storage(given.calls or 3)
+        case "campaign":
+            from bench.campaign import campaign
+
+            return await campaign(given.edge, given.n)
         case "lists":
             from bench.lists import lists
 

@@ -200,7 +200,7 @@ async def settle(desk: Desk, plan: Plan, attempt: str, ended: Kind, talk: Talk |
 async def not_placed(desk: Desk, attempt: str, lead: int, why: Refused) -> None:
     """Nobody was rung: the try is given back, unless the gate will never let this number through."""
     now = desk.clock()
-    ended = Ended("system_error", now, counts=False)
+    ended = Ended("withheld", now, counts=False)
     if why.rule in ("withheld", "spend"):
         await attempts.finish(desk.engine, attempt, ended, Retry(now + 60 + lead % 60, same_try=True))
     else:

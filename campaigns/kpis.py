@@ -29,6 +29,7 @@ class Tried:
     talked_s: float | None = None
     counts: bool = True
     cost: float | None = None
+    sent: bool = True  #: an INVITE was
 
 
 def tried_of(row: Mapping[str, Any]) -> Tried:
@@ -36,11 +37,12 @@ def tried_of(row: Mapping[str, Any]) -> Tried:
     began, ended = row["answered_at"], row["ended_at"]
     talked = None if began is None or ended is None else max(0.0, ended - began)
     flags = frozenset(row["flags"])
-    return Tried(row["lead"], row["outcome"], flags, row["disposition"], talked, row["counts"], row["cost"])
+    return Tried(row["lead"], row["outcome"], flags, row["disposition"], talked, row["counts"], row["cost"], row["invited_at"] is not None)
 
 
 def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
     """All figures. `dialable`: leads of the campaign that were ever fit to be called."""
+    attempts = [one for one in attempts if one.sent]
     sent = len(attempts)
     flags = Counter(flag for one in attempts for flag in one.flags)
     leads = {one.lead for one in attempts}

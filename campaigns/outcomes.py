@@ -53,6 +53,7 @@ _KINDS: Final = {
         Kind("congestion", counts=False),
         Kind("config_error", counts=False),
         Kind("system_error", counts=False),
+        Kind("withheld", counts=False),  # no INVITE was sent
         Kind("voicemail", ("answered", "machine")),
         Kind("mailbox_unavailable", ("answered", "machine")),
         Kind("ivr_gatekeeper", ("answered", "machine")),

@@ -42,7 +42,7 @@ async def look_after(desk: Desk, plan: Plan, row: Mapping[str, Any]) -> str:
     if row["invited_at"] is None:
         await desk.far_end.hang_up(attempt)
         await not_placed(desk, attempt, int(row["lead"]), Refused("withheld", "its dialer died before the INVITE"))
-        return "system_error"
+        return "withheld"
     up = await desk.far_end.is_up(attempt)
     log.info("attempt %s: its dialer died, its call is %s", attempt, "up" if up else "over")
     limit = plan.file.pacing.max_call + 30 if up else _LOOK_S

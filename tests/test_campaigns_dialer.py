@@ -206,7 +206,7 @@ async def test_who_comes_back_never_rings_again(world: World) -> None:
     await asyncio.gather(*lives)
     rows = {row["id"]: row for row in await attempts.ended_since(world.engine, "spring", 0)}
     assert {name: rows[name]["outcome"] for name in moments} == {
-        "before": "system_error",
+        "before": "withheld",
         "ringing": "conversation",
         "talking": "conversation",
         "lost": "unknown",

@@ -1,0 +1,241 @@
+"""`python -m bench campaign`: a whole campaign over real SIP, against a phone that takes calls in seven manners.
+
+Room, agent, INVITE, media, bot, record: all real. The phone is a test phone that chooses its manner by the number that
+is called; afterwards every attempt's outcome is compared with what the phone did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from bench.edge import Edge, edge, worker
+from bench.figures import conditions
+from campaigns.breakers import DEFAULT
+from campaigns.campaign_file import read_campaign
+from campaigns.desk import Desk, Plan
+from campaigns.dialer import Dialer
+from campaigns.gate import FlowRef, GatePolicy
+from campaigns.kpis import by_outcome, kpis, tried_of
+from campaigns.livekit_end import LiveKitFarEnd
+from campaigns.policy.rulepack import RulePack
+from campaigns.policy.terms import CallerId, Hours
+from campaigns.rulefiles import SHIPPED, load_packs
+from sip.phone import Phone, PhoneCall, answer, busy, no_answer
+from sip.phone.phone import Behaviour
+from sip.routes import Route
+from store import attempts, campaigns
+from store.consents import Given
+from store.database import opened
+from store.flowfiles import load_flow, read_flow
+from store.live_redis import RedisLive
+from store.redis_pace import RedisPace
+from store.sql_calls import SqlCalls
+from store.staging import NewLead, NewPhone, Place, Staging, begin_import, finish_import
+
+log = logging.getLogger(__name__)
+
+OURS: Final = "+442079460999"
+FILE: Final = f"""
+campaign: real
+purpose: telemarketing
+seller: Example Software
+flow: b2b-software
+caller_ids: ["{OURS}"]
+countries: [GB]
+hours: {{mon-sun: "00:00-24:00"}}
+holidays: true
+limits: {{per_caller_id: 10000}}
+pacing: {{concurrency: 4, cps: 2, ring: 15s, max_call: 60s, canary: 0}}
+"""
+METHOD: Final = (
+    "leads of a campaign dialled by one dialer over real SIP and RTP, the callee a test phone whose manner goes by the "
+    "number; calling hours are lifted, every other rule holds; rings out after 15 s"
+)
+_PLACE: Final = Place("GB", ("GB",), ("Europe/London",))
+_QUIET_S: Final = 0.7
+
+
+async def _bot_turn(call: PhoneCall, since: float | None = None) -> float:
+    await call.media.wait_speech(call.t["answer"] if since is None else since)
+    return await call.media.wait_quiet(_QUIET_S, timeout=30)
+
+
+async def says_one(call: PhoneCall) -> None:
+    """Answers the one question with a key, and listens to the end."""
+    await _bot_turn(call)
+    await call.media.send_dtmf("1")
+
+
+async def opts_out(call: PhoneCall) -> None:
+    """Presses 9."""
+    await _bot_turn(call)
+    await call.media.send_dtmf("9")
+
+
+async def hangs_up(call: PhoneCall) -> None:
+    """Hears the first word, and has enough."""
+    await call.media.wait_speech(call.t["answer"])
+    await call.hangup()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How somebody takes a call, and what must be on record of it afterwards."""
+
+    name: str
+    take: Behaviour
+    outcome: str
+    disposition: str
+    lead: tuple[str, str]  #: state, and why closed
+    share: int  #: of twenty
+
+
+MANNERS: Final = (
+    Manner("answers", answer(0.2, says_one), "conversation", "qualified", ("closed", "qualified"), 8),
+    Manner("is busy", busy(486), "busy", "", ("wait_retry", ""), 3),
+    Manner("declines", busy(603), "declined", "", ("wait_retry", ""), 2),
+    Manner("rings out", no_answer(), "no_answer", "", ("wait_retry", ""), 2),
+    Manner("hangs up early", answer(0.2, hangs_up), "hangup_early", "abandoned", ("wait_retry", ""), 2),
+    Manner("opts out", answer(0.2, opts_out), "conversation", "opted_out", ("closed", "dnc"), 2),
+    Manner("is no number", busy(404), "invalid_number", "", ("closed", "invalid_number"), 1),
+)
+
+
+def crowd(count: int) -> dict[str, Manner]:
+    """So many numbers with their manners, mixed by share. Raises ValueError for more than there are."""
+    if count > 999:
+        raise ValueError("there are 999 fictional numbers to call")
+    twenty = [manner for manner in MANNERS for _ in range(manner.share)]
+    each = sorted(MANNERS, key=lambda manner: manner.name != "rings out")  # the one that takes longest first
+    manners = [each[n] if n < len(each) else twenty[n * 7 % 20] for n in range(count)]
+    return {f"+442079460{n:03}": manner for n, manner in enumerate(manners)}
+
+
+def one_question(folder: Path) -> Path:
+    """The shipped flow's words around a single question, which key 1 answers."""
+    flow = yaml.load(read_flow("b2b-software")[0], yaml.BaseLoader)  # noqa: S506 -- every scalar stays text
+    asked = {"name": "ready", "type": "yes_no", "ask": "Are you ready?", "example": "Just say yes or no."}
+    slot: dict[str, Any] = {**asked, "confirm": "none", "score": [{"when": "== 'yes'", "points": 1}]}
+    flow |= {"flow": "short", "slots": [slot], "rules": [], "qualified_at": 1, "recording": {"start": "off"}}
+    flow |= {"greeting": {"inbound": "Hello!", "outbound": "Hello!"}, "disclose": "This is an automated assistant."}
+    file = folder / "short.yaml"
+    file.write_text(yaml.safe_dump(flow, sort_keys=False), encoding="utf-8")
+    load_flow(file)
+    return file
+
+
+def lifted() -> dict[str, RulePack]:
+    """The British rules without hours: the benchmark runs at any time of the day."""
+    pack = load_packs(SHIPPED)["GB"]
+    states = {name: rule.model_copy(update={"holidays": True}) for name, rule in pack.states.items()}
+    return {"GB": pack.model_copy(update={"hours": Hours(((0, 1440),) * 7), "states": states})}
+
+
+async def campaign(edge_name: str, count: int) -> dict[str, object]:
+    """Call so many leads once each."""
+    async with edge(edge_name) as where, worker(where, calls_max=6, idle_processes=4):
+        found = await run_campaign(where, count)
+    return {"edge": edge_name, **found, "method": METHOD, **conditions()}
+
+
+async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[str, object]:
+    """Call so many leads once each; what was rung, what was kept, and what of it is wrong."""
+    people = crowd(count)
+    began = time.monotonic()
+    async with opened(where.at.database_url) as engine:
+        await _prepare(engine, list(people))
+        rung: Counter[str] = Counter()
+
+        async def take(call: PhoneCall) -> None:
+            number = call.to_user
+            rung[number] += 1
+            with contextlib.suppress(TimeoutError):  # a call that ends early says so by its outcome
+                await people[number].take(call)
+
+        async with (
+            Phone(user="crowd", on_call=take) as phone,
+            _dialer(where, engine, phone.port, concurrency) as dialer,
+        ):
+            running = asyncio.create_task(dialer.run())
+            await _until_settled(engine, running, count)
+            dialer.stop()
+            await running
+            errors = [repr(error) for error in phone.errors]
+        return {**await _judged(engine, people, rung), "errors": errors, "seconds": round(time.monotonic() - began, 1)}
+
+
+async def _prepare(engine: Any, numbers: Sequence[str]) -> None:
+    now = time.time()
+    file = read_campaign(FILE, "real.yaml")
+    await campaigns.put(engine, file.spec(), now, "bench")
+    await campaigns.move(engine, "real", "running", now)
+    begun = await begin_import(engine, "leads", "real", "sha", "list.csv", now, "bench")
+    text = "Yes, automated calls are fine."
+    given = Given("written", "telemarketing", "Example Software", now - 86_400, text, "web form")
+    staged = [
+        NewLead(n, (NewPhone(number, "mobile", _PLACE),), {"first_name": "Ada"}, external_id=f"r{n}", consent=given)
+        for n, number in enumerate(numbers, 1)
+    ]
+    await Staging(engine, begun.id, "real").stage(staged, now)
+    await finish_import(engine, begun.id, {"accepted": len(staged)}, {}, now)
+
+
+@asynccontextmanager
+async def _dialer(where: Edge, engine: Any, port: int, concurrency: int) -> AsyncIterator[Dialer]:
+    file = read_campaign(FILE.replace("concurrency: 4", f"concurrency: {concurrency}"), "real.yaml")
+    flow_file = await asyncio.to_thread(one_question, where.folder)
+    flow, calls = load_flow(flow_file), SqlCalls(engine)
+    await calls.keep_flow(flow.hash, flow.name, await asyncio.to_thread(flow_file.read_text))
+    short = replace(DEFAULT, blocked=10**6, short_share=2.0, average_s=0.0, opted_out=2.0)  # these calls are short
+    caller = CallerId(OURS, owned=True, answered=True)
+    async with where.livekit() as lk, RedisLive(where.at.redis_url) as live, RedisPace(where.at.redis_url) as pace:
+        route = Route(f"127.0.0.1:{port}")
+        end = LiveKitFarEnd(lk, calls, GatePolicy(), route, FlowRef(flow.name, flow.hash), time.time)
+        desk = Desk(engine, end, pace, time.time, live.free, "bench-1", lifted())
+        yield Dialer(desk, Plan(file, "h1", (caller,), route.address, 0, short))
+
+
+async def _until_settled(engine: Any, running: asyncio.Task[Any], count: int) -> None:
+    until = time.monotonic() + 30 + count * 15
+    while time.monotonic() < until and not running.done():
+        ended = await attempts.ended_since(engine, "real", 0, limit=10_000)
+        if len({row["lead"] for row in ended if row["invited_at"] is not None}) >= count:
+            return
+        await asyncio.sleep(0.5)
+
+
+async def _judged(engine: Any, people: Mapping[str, Manner], rung: Mapping[str, int]) -> dict[str, object]:
+    """Compare what is kept with what the phone did."""
+    from store.leads import get
+
+    rows = await attempts.ended_since(engine, "real", 0, limit=10_000)
+    tried = [tried_of(row) for row in rows]
+    wrong = []
+    for row in rows:
+        manner = people[row["number"]]
+        lead = (await get(engine, row["lead"])).standing
+        found = (row["outcome"], row["disposition"], (lead.state, lead.closed_reason))
+        if found != (manner.outcome, manner.disposition, manner.lead):
+            wrong.append(f"{manner.name}: {found}, SIP {row['sip_status']} {row['sip_phrase']}")
+    return {
+        "leads": len(people),
+        "attempts": len(rows),
+        "rung": sum(rung.values()),
+        "rung_twice": sum(n > 1 for n in rung.values()),
+        "never_rung": len(people) - len(rung),
+        "manners": dict(Counter(manner.name for manner in people.values())),
+        "outcomes": by_outcome(tried),
+        "wrong": wrong,
+        "kpis": {kpi.name: kpi.value for kpi in kpis(tried, len(people))},
+    }
