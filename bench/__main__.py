@@ -13,7 +13,7 @@ from cli.stack.problem import StackError
 
 NAMES = (
     *("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing"),
-    *("chaos", "storage", "browser", "lists", "dialer", "campaign"),
+    *("chaos", "storage", "browser", "lists", "dialer", "campaign", "pace"),
 )
 
 
@@ -36,6 +36,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=8, help="chaos: which moments")
     parser.add_argument("--target", choices=("job", "worker"), default="job", help="chaos: what is killed")
     parser.add_argument("--leads", type=int, default=4000, help="dialer: how many leads the campaign has")
+    parser.add_argument("--cps", type=float, default=5.0, help="pace: the trunk's limit")
+    parser.add_argument("--database", default="", help="pace: URL of an empty database; without: SQLite")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     try:
@@ -43,6 +45,8 @@ def main() -> int:
             from bench.dialer import kills
 
             found = kills(given.kills, given.leads, given.seed)
+        elif given.name in ("pace", "campaign"):
+            found = asyncio.run(_dialing(given))
         else:
             found = asyncio.run(_run(given))
     except StackError as error:
@@ -56,6 +60,16 @@ def main() -> int:
     if given.json:
         given.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+async def _dialing(given: argparse.Namespace) -> dict[str, object]:
+    if given.name == "pace":
+        from bench.pace import pace
+
+        return await pace(given.cps, min(given.seconds, 60.0), given.database)
+    from bench.campaign import campaign
+
+    return await campaign(given.edge, given.n)
 
 
 async def _run(given: argparse.Namespace) -> dict[str, object]:
@@ -94,10 +108,6 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.storage import storage
 
             return await storage(given.calls or 3)
-        case "campaign":
-            from bench.campaign import campaign
-
-            return await campaign(given.edge, given.n)
         case "lists":
             from bench.lists import lists
 

@@ -29,7 +29,7 @@ from campaigns.simulated import Exchange, Person, SimulatedFarEnd, by_number
 from store import campaigns
 from store.consents import Given
 from store.database import migrate, open_engine
-from store.pace import MemoryPace
+from store.pace import MemoryPace, Pace
 from store.staging import NewLead, NewPhone, Place, Staging, begin_import, finish_import
 
 #: Monday, 30 November 2026, 13:13 in Washington.
@@ -156,8 +156,10 @@ async def serve(stage: Stage, who: Callable[[str], Person], speed: float) -> Non
         await server.serve_forever()
 
 
-async def dial(stage: Stage, owner: str = "dialer-1", hangs_s: float = 0.0) -> str:
-    """One life of a dialer; returns the campaign's state after it."""
+async def dial(
+    stage: Stage, owner: str = "dialer-1", hangs_s: float = 0.0, pace: Pace | None = None, cps: float = 50
+) -> str:
+    """One life of a dialer, of `hangs_s` seconds or to the campaign's end; returns the campaign's state after it."""
     engine = open_engine(stage.url)
     far_end = SimulatedFarEnd(ExchangeElsewhere(stage.socket), ready_s=0.01)
 
@@ -165,9 +167,17 @@ async def dial(stage: Stage, owner: str = "dialer-1", hangs_s: float = 0.0) -> s
         return 1000
 
     try:
-        desk = Desk(engine, far_end, MemoryPace(time.monotonic), stage.clock, free, owner, PACKS)
+        desk = Desk(engine, far_end, pace or MemoryPace(time.monotonic), stage.clock, free, owner, PACKS)
         caller = CallerId("+12025550100", owned=True, answered=True)
-        plan = Plan(read_campaign(FILE, "spring.yaml"), "h1", (caller,), "carrier", 0, _never(), 0.01)
+        plan = Plan(
+            read_campaign(FILE.replace("cps: 50", f"cps: {cps:g}"), "spring.yaml"),
+            "h1",
+            (caller,),
+            "carrier",
+            0,
+            _never(),
+            0.01,
+        )
         dialer = Dialer(desk, plan)
         running = asyncio.create_task(dialer.run())
         if hangs_s:

@@ -37,7 +37,16 @@ def tried_of(row: Mapping[str, Any]) -> Tried:
     began, ended = row["answered_at"], row["ended_at"]
     talked = None if began is None or ended is None else max(0.0, ended - began)
     flags = frozenset(row["flags"])
-    return Tried(row["lead"], row["outcome"], flags, row["disposition"], talked, row["counts"], row["cost"], row["invited_at"] is not None)
+    return Tried(
+        row["lead"],
+        row["outcome"],
+        flags,
+        row["disposition"],
+        talked,
+        row["counts"],
+        row["cost"],
+        row["invited_at"] is not None,
+    )
 
 
 def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
