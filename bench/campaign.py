@@ -1,4 +1,4 @@
-"""`python -m bench campaign`: a whole campaign over real SIP, against a phone that takes calls in seven manners.
+"""`python -m bench campaign`: a whole campaign over real SIP, against a phone that takes calls in eight manners.
 
 Room, agent, INVITE, media, bot, record: all real. The phone is a test phone that chooses its manner by the number that
 is called; afterwards every attempt's outcome is compared with what the phone did.
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ import yaml
 
 from bench.edge import Edge, edge, worker
 from bench.figures import conditions
+from bot.caller import phone_speech
+from bot.speech.audio import Pcm
+from bot.speech.voice import LocalVoice, ShiftedVoice
 from campaigns.breakers import DEFAULT
 from campaigns.campaign_file import read_campaign
 from campaigns.desk import Desk, Plan
@@ -34,6 +38,7 @@ from campaigns.rulefiles import SHIPPED, load_packs
 from sip.phone import Phone, PhoneCall, answer, busy, no_answer
 from sip.phone.phone import Behaviour
 from sip.routes import Route
+from sip.ua.audio import tone
 from store import attempts, campaigns
 from store.consents import Given
 from store.database import opened
@@ -89,6 +94,19 @@ async def hangs_up(call: PhoneCall) -> None:
     await call.hangup()
 
 
+@cache
+def _greeting() -> Pcm:
+    voice = ShiftedVoice(LocalVoice(), 1.08)
+    return phone_speech(voice, "You have reached the mailbox of Ada. Please leave a message after the tone.")
+
+
+async def is_a_mailbox(call: PhoneCall) -> None:
+    """Says its greeting, beeps, and records."""
+    await call.media.say(await asyncio.to_thread(_greeting))
+    await call.media.say(tone(1000, 0.4))
+    await call.wait_ended(20)
+
+
 @dataclass(frozen=True, slots=True)
 class Manner:
     """How somebody takes a call, and what must be on record of it afterwards."""
@@ -102,7 +120,8 @@ class Manner:
 
 
 MANNERS: Final = (
-    Manner("answers", answer(0.2, says_one), "conversation", "qualified", ("closed", "qualified"), 8),
+    Manner("answers", answer(0.2, says_one), "conversation", "qualified", ("closed", "qualified"), 6),
+    Manner("is a mailbox", answer(0.2, is_a_mailbox), "voicemail", "voicemail", ("wait_retry", ""), 2),
     Manner("is busy", busy(486), "busy", "", ("wait_retry", ""), 3),
     Manner("declines", busy(603), "declined", "", ("wait_retry", ""), 2),
     Manner("rings out", no_answer(), "no_answer", "", ("wait_retry", ""), 2),

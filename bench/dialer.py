@@ -20,6 +20,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from campaigns.campaign_file import read_campaign
 from campaigns.desk import Desk, Plan
 from campaigns.dialer import Dialer
@@ -142,7 +144,9 @@ async def serve(stage: Stage, who: Callable[[str], Person], speed: float) -> Non
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.CancelledError):
-            name, *given = json.loads(await reader.readline())
+            if not (asked := await reader.readline()):
+                return writer.close()  # whoever was about to ask has been killed
+            name, *given = json.loads(asked)
             if name == "invited":
                 told: object = [[one.attempt, one.number, one.at] for one in exchange.invited]
             else:
@@ -181,11 +185,21 @@ async def dial(
         dialer = Dialer(desk, plan)
         running = asyncio.create_task(dialer.run())
         if hangs_s:
-            await asyncio.wait({running}, timeout=hangs_s)
+            await _until_quiet(engine, running, hangs_s)
             dialer.stop()
         return (await running).state
     finally:
         await engine.dispose()
+
+
+async def _until_quiet(engine: AsyncEngine, running: asyncio.Task[Any], limit_s: float) -> None:
+    """Until no lead is fresh and no call is up, or the time is over."""
+    until = time.monotonic() + limit_s
+    while time.monotonic() < until and not running.done():
+        counts = (await campaigns.counts(engine, "spring")).states
+        if not any(counts.get(state) for state in ("pending", "leased", "dialing", "in_call")):
+            return
+        await asyncio.wait({running}, timeout=0.5)
 
 
 def _never() -> Any:

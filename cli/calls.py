@@ -23,7 +23,7 @@ from flows.model import Answer, Direction
 from store.calls import Call, Calls, Part, StoreError, Turn
 from store.happenings import Happening
 
-app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript, rca, lost, play, export.")
+app = typer.Typer(no_args_is_help=True, help="Past calls: list, show, transcript, rca, lost, play, export, tail.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Id = Annotated[str, typer.Argument(help="The call's id, or how it begins.")]

@@ -133,6 +133,9 @@ def check_words(campaign: CampaignFile) -> Iterator[Finding]:
         yield Finding("disclosure", "the flow does not say who calls", "Give it a `disclose` line.")
     if not flow.opening.opt_out_notice.strip():
         yield Finding("opt-out", "the flow does not say how to opt out", "Give it an `opt_out_notice` line.")
+    if campaign.voicemail.action == "hangup" and flow.opening.voicemail.strip():
+        fix = "Remove the flow's `voicemail` line, or set voicemail.action to message with an opt-out number."
+        yield Finding("voicemail", "the flow leaves a message on machines, the campaign wants to hang up", fix)
     if campaign.voicemail.action == "message" and not flow.opening.voicemail.strip():
         yield Finding("voicemail", "the flow has no message for machines", "Give it a `voicemail` line, or hang up.")
 

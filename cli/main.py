@@ -30,7 +30,11 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "Start the stack, let a simulated caller phone the bot, print the call and the lead record, stop everything.",
     ),
     "call": Entry("cli.call:call", "Call a number, hold the conversation, print the result."),
-    "calls": Entry("cli.calls_out:app", "Past calls: list, show, transcript, rca, lost, play, export."),
+    "calls": Entry("cli.calls_tail:app", "Past calls: list, show, transcript, rca, lost, play, export, tail."),
+    "test-call": Entry(
+        "cli.try_call:test_call",
+        "Call yourself as the campaign would: its flow, its caller ID, its trunk, its ringing.",
+    ),
     "sip": Entry("cli.sip:app", "Trunks and rules as files: diff, apply, export."),
     "trunk": Entry("cli.trunk:app", "Trunks: list, show, create, update, delete, test, new."),
     "dispatch": Entry("cli.dispatch:app", "Dispatch rules: list, show, create, update, delete, test."),
@@ -47,7 +51,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
         "cli.campaign:app",
         "Outbound campaigns: from a file and a list to calls and a report. None of this is legal advice.",
     ),
-    "dialer": Entry("cli.campaign_run:dialer", "Dial the campaigns that run, for as long as it runs itself."),
+    "dialer": Entry("cli.campaign_run:dialer", "Dial every campaign that runs, until Ctrl-C."),
     "consent": Entry(
         "cli.consent:app", "Permissions to call: add, import, show, revoke. Kept for years. Not legal advice."
     ),

@@ -1,0 +1,98 @@
+"""`leadline campaign start|pause|resume|cancel|status|report` with a far end that is simulated: what they do and exit with."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from campaigns.rulefiles import SHIPPED
+from cli.main import app
+from tests.databases import Databases
+
+FILE = """
+campaign: spring
+purpose: telemarketing
+seller: Example Software
+flow: b2b-software
+caller_ids: ["+442079460999"]
+countries: [GB]
+hours: {mon-sun: "00:00-24:00"}
+holidays: true
+pacing: {concurrency: 5, cps: 20, canary: 2}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A folder with a campaign, rules without hours, and a database."""
+
+    folder: Path
+
+    def run(self, *words: str, code: int = 0) -> str:
+        """Run a command; returns what it printed."""
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == code, (words, done.exit_code, done.output, done.exception)
+        return done.stdout
+
+
+@pytest.fixture
+async def url(databases: Databases, tmp_path: Path) -> str:
+    return await databases.url("sqlite", tmp_path)
+
+
+@pytest.fixture
+def desk(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setenv("LEADLINE_DATABASE_URL", url)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "spring.yaml").write_text(FILE)
+    rules = (SHIPPED / "gb.yaml").read_text()
+    rules = rules.replace("mon-sat", "mon-sun").replace("08:00-21:00", "00:00-24:00")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "gb.yaml").write_text(rules.replace("holidays: false", "holidays: true"))
+    return Desk(tmp_path)
+
+
+def listed(desk: Desk, count: int) -> None:
+    """A list of so many leads, imported."""
+    header = "phone,external_id,consent_type,consent_at,consent_source,consent_text"
+    rows = [
+        f"+44 20 7946 {n:04},x{n},written,2026-11-01T10:00Z,web form,I agree to automated calls of Example Software."
+        for n in range(count)
+    ]
+    (desk.folder / "list.csv").write_text("\n".join([header, *rows]))
+    desk.run("campaign", "import", "spring.yaml", "list.csv", "--rules", "rules")
+
+
+def test_a_campaign_from_the_list_to_the_report(desk: Desk) -> None:
+    rules = ("--rules", "rules")
+    run = desk.run
+    listed(desk, 12)
+    told = json.loads(run("campaign", "start", "spring.yaml", "--simulate", *rules, "--dry-run", "--json"))
+    assert (told["waiting"], told["callable_now"], told["refused_for_good"]) == (12, 12, {})
+    assert (told["calling_hours"] > 0, told["cost"] > 0) == (True, True)
+    assert json.loads(run("campaign", "status", "spring", "--json"))["state"] == "draft"
+    run("campaign", "start", "spring.yaml", "--simulate", *rules, "--yes", "--detach")
+    assert "running" in run("campaign", "status", "spring")
+    run("campaign", "pause", "spring")
+    assert json.loads(run("campaign", "status", "spring", "--json"))["leads"] == {"pending": 12}
+    run("campaign", "resume", "spring", "--simulate", *rules, "--detach")
+    told = json.loads(run("campaign", "report", "spring", "--json"))
+    assert {kpi["name"]: kpi["value"] for kpi in told["kpis"]}["attempts"] == 0
+    assert "INVITEs sent" in run("campaign", "report", "spring", "--explain")
+    assert json.loads(run("campaign", "cancel", "spring", "--dry-run", "--json"))["closed"] == 12
+    run("campaign", "cancel", "spring", "--yes")
+    assert json.loads(run("campaign", "cancel", "spring", "--yes", "--json"))["closed"] == 0
+    run("campaign", "start", "spring", "--simulate", *rules, "--yes", code=1)
+
+
+def test_what_speaks_against_starting(desk: Desk) -> None:
+    desk.run("campaign", "start", "nobody", "--simulate", code=1)
+    desk.run("campaign", "start", "spring.yaml", "--simulate", "--rules", "rules", "--yes", code=1)
+    listed(desk, 1)
+    (desk.folder / "spring.yaml").write_text(FILE.replace("seller: Example Software", "seller: Somebody Else"))
+    desk.run("campaign", "start", "spring.yaml", "--simulate", "--rules", "rules", "--yes", code=4)
+    desk.run("campaign", "pause", "spring", code=1)
