@@ -44,7 +44,11 @@ _REASONS: Final = {
 
 
 class Halt(Exception):
-    """The campaign cannot go on; the message says why and what to do."""
+    """The campaign cannot go on; the message says why and what to do. `until`: it can again from then on, by itself."""
+
+    def __init__(self, why: str, until: float | None = None) -> None:
+        super().__init__(why)
+        self.until = until
 
 
 def places_of(campaign: str) -> str:
@@ -96,7 +100,7 @@ async def _put_away(desk: Desk, taken: Taken, refused: terms.Refused, when: date
     now = when.timestamp()
     if refused.rule == "caller_id":
         await desk.queue.release(taken, desk.owner)
-        raise Halt(refused.why)
+        raise Halt(refused.why, refused.retry_at.timestamp() if refused.retry_at else None)
     if refused.retry_at is None:
         reason = _REASONS.get(refused.rule, refused.rule)
         await desk.queue.close(taken.lead.id, desk.owner, reason, as_told(refused, when), now)

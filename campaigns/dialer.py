@@ -29,6 +29,8 @@ _LEASE_S: Final = 30.0
 _REAP_S: Final = 20.0
 #: How long to wait at most before looking again for something to do.
 _NAP_S: Final = 5.0
+#: How long to wait when no number may be shown any more today.
+_AGED_S: Final = 600.0
 #: Rows of other dialers may become visible so late.
 _LATE_S: Final = 5.0
 #: How many of the last attempts the breakers are asked about.
@@ -95,6 +97,8 @@ class Dialer:
             await campaigns.move(self.desk.engine, row.name, "draining", now, reason="its end date is here")
             await attempts.end_all(self.desk.engine, row.name, "expired", now)
             return False
+        if row.start_at is not None and now < row.start_at:
+            self._seeing.wake = row.start_at
         if self._seeing.stale:
             await self._ask_breakers(row)
             if (await campaigns.get(self.desk.engine, self.plan.name)).state != "running":
@@ -181,6 +185,11 @@ class Dialer:
         try:
             new = await consider(desk, self.plan, taken, attempt)
         except Halt as why:
+            if (
+                why.until is not None
+            ):  # all numbers have made their calls of the day: the oldest of those ages out by itself
+                self._seeing.wake = min(why.until, desk.clock() + _AGED_S)
+                return None
             await self._pause(f"{why}; see `leadline campaign validate`, then resume")
             return None
         if new is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from campaigns.rulefiles import SHIPPED, load_packs
 from cli.campaign_options import Wrong
+from store.calls import StoreError
 
 if TYPE_CHECKING:
     from livekit import api
@@ -66,7 +67,7 @@ class Room:
 async def room(stack: str | None, how: How, told: Callable[[str], None]) -> AsyncIterator[Room]:
     """Open everything that dialers of one process share. Raises Wrong when another dialer has this one's name."""
     from cli.target import find_target
-    from sip.settings import open_api
+    from sip.settings import SipSettingsError, open_api
     from store.database import opened
     from store.pace import MemoryPace
     from store.redis_pace import RedisPace
@@ -80,7 +81,10 @@ async def room(stack: str | None, how: How, told: Callable[[str], None]) -> Asyn
         if not target.redis_url:
             raise Wrong("a dialer needs Redis, which counts agents and paces calls: set LEADLINE_REDIS_URL")
         pace = await open_ones.enter_async_context(RedisPace(target.redis_url))
-        lk = await open_ones.enter_async_context(open_api(target.sip))
+        try:
+            lk = await open_ones.enter_async_context(open_api(target.sip))
+        except SipSettingsError as wrong:
+            raise Wrong(str(wrong)) from None
         await open_ones.enter_async_context(_alone(pace, how.name))
         free = await open_ones.enter_async_context(_agents(target.redis_url))
         yield Room(engine, target, lk, pace, free, how, told)
@@ -125,13 +129,20 @@ async def _alone(pace: Pace, name: str) -> AsyncIterator[None]:
 
 
 async def dialer_for(room: Room, row: CampaignRow) -> Dialer:
-    """A dialer for a campaign that runs, by the version of its file that is kept."""
+    """A dialer for a campaign that runs, by the version of its file that is kept. Raises Wrong."""
     from campaigns.campaign_file import from_spec
     from campaigns.desk import Desk
     from campaigns.dialer import Dialer
+    from sip.rooms import FAILURES
+    from sip.routes import RouteError
 
     file = from_spec(row.spec)
-    far_end, plan = await _far_end(room, file, row.spec_hash)
+    try:
+        far_end, plan = await _far_end(room, file, row.spec_hash)
+    except RouteError as wrong:
+        raise Wrong(str(wrong)) from None
+    except FAILURES as away:
+        raise Wrong(f"LiveKit cannot be asked for trunks and rules: {away or 'no answer in time'}") from None
     desk = Desk(
         engine=room.engine,
         far_end=far_end,
@@ -208,7 +219,11 @@ async def serve(room: Room) -> None:
         if not stopping.is_set():
             for row in await campaigns.every(room.engine):
                 if row.state == "running" and row.name not in working:
-                    dialer = await dialer_for(room, row)
+                    try:
+                        dialer = await dialer_for(room, row)
+                    except StoreError as wrong:
+                        room.told(f"{row.name} cannot be dialled: {wrong}")
+                        continue
                     room.told(f"{row.name}: dialling")
                     working[row.name] = dialer, asyncio.create_task(dialer.run(), name=f"dialer.{row.name}")
         with contextlib.suppress(TimeoutError):

@@ -163,6 +163,25 @@ async def test_a_refusing_trunk_stops_the_campaign_at_the_first_call(world: Worl
     assert (await leads.get(world.engine, 1)).standing.tries == 0
 
 
+async def test_a_caller_id_that_made_its_calls_of_the_day_makes_the_campaign_wait(world: World) -> None:
+    office = await an_office(world, lambda _: BUYER, text=FILE.replace("per_caller_id: 100000", "per_caller_id: 3"))
+    await world.add(*(new_lead(n) for n in range(1, 9)))
+    dialer = office.dialer()
+    running = asyncio.create_task(dialer.run())
+    await eventually(lambda: (dialer._seeing.wake or 0) > office.clock() + 500 and not dialer._tasks, 20)
+    dialer.stop()
+    assert (await running).state == "running"
+    assert len(office.exchange.invited) == 3
+    assert (await states(world))["pending", ""] == 5
+
+
+async def test_nobody_is_rung_before_the_campaign_begins(world: World) -> None:
+    office = await an_office(world, lambda _: BUYER, text=FILE + "start_at: 2026-12-02T10:00-05:00\n")
+    await world.add(new_lead(1))
+    await until_quiet(office)
+    assert office.exchange.invited == []
+
+
 async def test_a_callback_is_kept_at_its_time_and_a_missed_one_the_next_day(world: World) -> None:
     office = await an_office(world, lambda _: BUYER)
     await world.add(new_lead(1), new_lead(2))
