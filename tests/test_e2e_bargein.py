@@ -30,7 +30,7 @@ FIRST = "Please tell me how many people work at your company."
 SECOND = "A rough figure is quite enough."
 ASK = f"{FIRST} {SECOND}"
 ANSWER, SIZE = "About twenty five people.", [25, 25]
-NUMBERS = {strategy: f"+12025550{160 + at}" for at, strategy in enumerate(BargeIn)}
+NUMBERS = {strategy: f"+13125550{160 + at}" for at, strategy in enumerate(BargeIn)}
 GREETING_S = 2.2  #: "Hello! This is an automated assistant." takes so long; the question follows at once
 QUESTION_S = 4.6
 END_S = 25.0
@@ -133,10 +133,10 @@ async def test_the_four_strategies(site: Stack) -> None:
     answer, short = await speech(ANSWER), await speech("Okay.")
     first_short = np.concatenate((short, np.zeros(RATE * 12 // 10, np.int16), answer))
     stop, finish, ignore, resume = await asyncio.gather(
-        hold(site, BargeIn.STOP, "+12025550171", says(answer, 1.0)),
-        hold(site, BargeIn.FINISH_SENTENCE, "+12025550172", says(answer, 1.0)),
-        hold(site, BargeIn.IGNORE_SHORT, "+12025550173", says(first_short, 0.6)),
-        hold(site, BargeIn.RESUME, "+12025550174", says(answer, 1.0)),
+        hold(site, BargeIn.STOP, "+13125550171", says(answer, 1.0)),
+        hold(site, BargeIn.FINISH_SENTENCE, "+13125550172", says(answer, 1.0)),
+        hold(site, BargeIn.IGNORE_SHORT, "+13125550173", says(first_short, 0.6)),
+        hold(site, BargeIn.RESUME, "+13125550174", says(answer, 1.0)),
     )
     assert [kept.size for kept in (stop, finish, ignore, resume)] == [SIZE] * 4
     assert stop.question.interrupted
@@ -161,7 +161,7 @@ async def test_what_does_not_stop_the_bot(site: Stack) -> None:
         "street": answers_after(answer, recording("street", 3.8, -30)),
     }
     kept = await asyncio.gather(
-        *(hold(site, BargeIn.STOP, f"+1202555018{n}", scene) for n, scene in enumerate(scenes.values()))
+        *(hold(site, BargeIn.STOP, f"+1312555018{n}", scene) for n, scene in enumerate(scenes.values()))
     )
     for name, one in zip(scenes, kept, strict=True):
         assert (one.question.text, one.question.interrupted) == (ASK, False), (name, one.caller)
@@ -184,8 +184,8 @@ async def test_words_over_the_disclosure_and_over_an_echo_are_kept(site: Stack) 
             await call.media.say(answer)  # the echo goes on behind it
 
     disclosed, doubled = await asyncio.gather(
-        hold(site, BargeIn.STOP, "+12025550185", over_disclosure),
-        hold(site, BargeIn.STOP, "+12025550186", double_talk),
+        hold(site, BargeIn.STOP, "+13125550185", over_disclosure),
+        hold(site, BargeIn.STOP, "+13125550186", double_talk),
     )
     spoken = " ".join(turn.text for turn in disclosed.transcript if turn.who == "bot" and not turn.interrupted)
     assert "This is an automated assistant." in spoken
