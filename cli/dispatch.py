@@ -65,7 +65,7 @@ def create(
     file: File, dry_run: DryRun = False, allow: Allow = None, as_json: AsJson = False, name: Stack = None
 ) -> None:
     """Create the rules of a file; one whose name is taken is an error."""
-    _put(file, "create", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
+    telephone.put(file, "create", "dispatch rule", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
 
 
 @app.command()
@@ -73,7 +73,7 @@ def update(
     file: File, dry_run: DryRun = False, allow: Allow = None, as_json: AsJson = False, name: Stack = None
 ) -> None:
     """Make the rules that are called as those in the file be as those in the file."""
-    _put(file, "update", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
+    telephone.put(file, "update", "dispatch rule", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
 
 
 @app.command()
@@ -200,20 +200,6 @@ def _as_json(matched: Matched, call: Incoming, reached: Mapping[str, bool]) -> d
         "problem": matched.problem or None,
         "why": list(matched.why),
     }
-
-
-def _put(file: Path, action: str, *, dry_run: bool, allow: list[str] | None, as_json: bool, name: str | None) -> None:
-    from sip.trunks import Plan, changes, stored
-
-    async def go(lk: api.LiveKitAPI) -> None:
-        there = await stored(lk)
-        plan = telephone.read_files([file], allow, [trunk.name for trunk in there.inbound])
-        planned = changes(Plan(rules=plan.rules), there)
-        telephone.check_action(planned, action, "dispatch rule")
-        await telephone.do_changes(lk, telephone.out(), planned, dry_run=dry_run, yes=True, as_json=as_json)
-
-    with told_plainly():
-        ask_livekit(name, go)
 
 
 def _table(there: Plan, rules: list[SIPDispatchRuleInfo]) -> Table:

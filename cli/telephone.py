@@ -167,6 +167,24 @@ async def do_changes(
                 console.print(f"[green]created[/] {escape(change.name)} {done.ids[change.kind][change.name]}")
 
 
+def put(
+    file: Path, action: str, noun: str, *, dry_run: bool, allow: list[str] | None, as_json: bool, name: str | None
+) -> None:
+    """Create or update the trunks or the dispatch rules of a file; the others in it are left alone."""
+    from sip.trunks import Plan, changes, stored
+
+    async def go(lk: api.LiveKitAPI) -> None:
+        there = await stored(lk)
+        rules = noun != "trunk"
+        plan = read_files([file], allow, [trunk.name for trunk in there.inbound] if rules else None)
+        planned = changes(Plan(rules=plan.rules) if rules else Plan(plan.inbound, plan.outbound), there)
+        check_action(planned, action, noun)
+        await do_changes(lk, out(), planned, dry_run=dry_run, yes=True, as_json=as_json)
+
+    with told_plainly():
+        ask_livekit(name, go)
+
+
 def check_action(planned: Sequence[Change], action: str, what: str) -> None:
     """Raise Failure when a file's things are there already (`create`), or are not (`update`)."""
     noun = "trunk" if what == "trunk" else "dispatch"

@@ -62,7 +62,7 @@ def create(
     file: File, dry_run: DryRun = False, allow: Allow = None, as_json: AsJson = False, name: Stack = None
 ) -> None:
     """Create the trunks of a file; one whose name is taken is an error."""
-    _put(file, "create", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
+    telephone.put(file, "create", "trunk", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
 
 
 @app.command()
@@ -70,7 +70,7 @@ def update(
     file: File, dry_run: DryRun = False, allow: Allow = None, as_json: AsJson = False, name: Stack = None
 ) -> None:
     """Make the trunks that are called as those in the file be as those in the file."""
-    _put(file, "update", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
+    telephone.put(file, "update", "trunk", dry_run=dry_run, allow=allow, as_json=as_json, name=name)
 
 
 @app.command()
@@ -142,20 +142,6 @@ def new(
         typer.echo(
             f"wrote {to}: set {' and '.join(secrets)} in the environment or .env, then `leadline sip apply {to}`"
         )
-
-
-def _put(file: Path, action: str, *, dry_run: bool, allow: list[str] | None, as_json: bool, name: str | None) -> None:
-    from sip.trunks import Plan, changes, stored
-
-    async def go(lk: api.LiveKitAPI) -> None:
-        there = await stored(lk)
-        plan = telephone.read_files([file], allow, stored=None)
-        planned = changes(Plan(plan.inbound, plan.outbound), there)
-        telephone.check_action(planned, action, "trunk")
-        await telephone.do_changes(lk, telephone.out(), planned, dry_run=dry_run, yes=True, as_json=as_json)
-
-    with told_plainly():
-        ask_livekit(name, go)
 
 
 def _table(there: Plan) -> Table:

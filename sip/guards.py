@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from livekit.protocol.sip import SIPDispatchRuleInfo, SIPInboundTrunkInfo, SIPOutboundTrunkInfo
 
 GuardName: TypeAlias = Literal["open-trunk", "no-trunk-ids", "room-name", "no-agent", "no-numbers"]
 GUARDS: tuple[GuardName, ...] = ("open-trunk", "no-trunk-ids", "room-name", "no-agent", "no-numbers")
+Key = TypeVar("Key", bound=tuple[str, ...])
 _CALLEE = '"rule": {"dispatch_rule_callee": {"room_prefix": "call", "randomize": true}}'
 
 
@@ -90,38 +91,50 @@ def trunk_conflicts(trunks: Sequence[SIPInboundTrunkInfo]) -> Iterator[tuple[int
 
     Two trunks may share a number only where they tell callers apart by `allowed_numbers`.
     """
-    taken: dict[tuple[str, str], int] = {}
-    for n, trunk in enumerate(trunks):
-        ours = {normalised(number) for number in trunk.numbers} or {""}
-        theirs = {normalised(number) for number in trunk.allowed_numbers} or {""}
-        for key in sorted(product(ours, theirs)):
-            other = taken.setdefault(key, n)
-            if other != n:
-                what = f"the number {key[0]}" if key[0] else "every number that no other trunk lists"
-                wrong = f'the trunks "{trunks[other].name}" and "{trunk.name}" both take calls to {what}'
-                yield n, wrong, "take it out of one of them, or tell callers apart by allowed_numbers"
-                break
+    keys = [
+        sorted(
+            product(
+                {normalised(number) for number in trunk.numbers} or {""},
+                {normalised(number) for number in trunk.allowed_numbers} or {""},
+            )
+        )
+        for trunk in trunks
+    ]
+    for other, n, (number, _) in _claimed_twice(keys):
+        what = f"the number {number}" if number else "every number that no other trunk lists"
+        wrong = f'the trunks "{trunks[other].name}" and "{trunks[n].name}" both take calls to {what}'
+        yield n, wrong, "take it out of one of them, or tell callers apart by allowed_numbers"
 
 
 def rule_conflicts(rules: Sequence[SIPDispatchRuleInfo]) -> Iterator[tuple[int, str, str]]:
     """Pairs of rules that LiveKit refuses: the same trunk, numbers and PIN."""
-    taken: dict[tuple[str, str, str, str], int] = {}
-    for n, rule in enumerate(rules):
-        called = [normalised(number) for number in rule.numbers] or [""]
-        calling = [normalised(number) for number in rule.inbound_numbers] or [""]
-        mine = list(product([pin_of(rule)], list(rule.trunk_ids) or [""], calling, called))
+    keys = [_keys_of(rule) for rule in rules]
+    for n, mine in enumerate(keys):
         if len(set(mine)) < len(mine):
-            yield (
-                n,
-                f'the rule "{rule.name}" lists a trunk or a number twice',
-                "LiveKit takes that for a conflict: list it once",
-            )
+            wrong = f'the rule "{rules[n].name}" lists a trunk or a number twice'
+            yield n, wrong, "LiveKit takes that for a conflict: list it once"
+    for other, n, (_, trunk, _, called) in _claimed_twice(keys):
+        what = f"calls to {called}" if called else "all calls"
+        wrong = (
+            f'the rules "{rules[other].name}" and "{rules[n].name}" both take {what} of the trunk {trunk or "(any)"}'
+        )
+        yield n, wrong, 'give each its own "numbers", "inbound_numbers" or PIN'
+
+
+def _keys_of(rule: SIPDispatchRuleInfo) -> list[tuple[str, str, str, str]]:
+    """What a rule takes: PIN, trunk, caller, number called; "" for any."""
+    called = [normalised(number) for number in rule.numbers] or [""]
+    calling = [normalised(number) for number in rule.inbound_numbers] or [""]
+    return list(product([pin_of(rule)], list(rule.trunk_ids) or [""], calling, called))
+
+
+def _claimed_twice(keys: Sequence[Sequence[Key]]) -> Iterator[tuple[int, int, Key]]:
+    """Who claimed what somebody else claims again, that one, and what: the first of each later one's."""
+    taken: dict[Key, int] = {}
+    for n, mine in enumerate(keys):
         for key in mine:
-            other = taken.setdefault(key, n)
-            if other != n:
-                what = f"calls to {key[3]}" if key[3] else "all calls"
-                wrong = f'the rules "{rules[other].name}" and "{rule.name}" both take {what} of the trunk {key[1] or "(any)"}'
-                yield n, wrong, 'give each its own "numbers", "inbound_numbers" or PIN'
+            if (other := taken.setdefault(key, n)) != n:
+                yield other, n, key
                 break
 
 

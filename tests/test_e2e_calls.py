@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -13,6 +14,7 @@ from sip.phone.voice import LOUD_DB
 from tests.e2e_support import (
     B2B,
     FRESH,
+    IMPATIENT,
     SHORT,
     at_rest,
     bot_turn,
@@ -44,6 +46,27 @@ async def test_keys_finish_a_flow(site: Stack) -> None:
         assert call.ended_by == "remote"
     (row,) = await finished(site.at, "+12025550160")
     assert (row.disposition, row.score) == ("qualified", 1)
+
+
+async def test_the_callers_phone_holds_the_call_past_a_question_and_takes_it_back(site: Stack) -> None:
+    number = "+12025550149"
+    async with calling(site.at, IMPATIENT, number) as call:
+        await bot_turn(call)
+        assert (await call.reinvite("sendonly")).status == 200
+        (row,) = await rows(site.at, number)
+
+        async def asked_again() -> bool:
+            return len(await said(site.at, row, "bot")) > 1
+
+        await eventually(asked_again)
+        assert (await call.reinvite("sendrecv")).status == 200
+        resumed = time.time()
+        await call.media.send_dtmf("1")
+        await call.wait_ended(20)
+        assert call.ended_by == "remote"
+        assert call.media.speech(resumed), "the goodbye is not heard"
+    (row,) = await finished(site.at, number)
+    assert row.disposition == "qualified"
 
 
 async def test_who_was_cut_off_and_calls_again_goes_on_where_it_stopped(site: Stack) -> None:
