@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +87,22 @@ async def test_who_answers_is_greeted_at_once_by_an_agent_that_waited(endpoints:
     async def take(call: PhoneCall) -> None:
         there.append(await _agent_is_ready(endpoints))
         await call.answer(ack_timeout=5)
-        await bot_turn(call)
+        began, _ = await bot_turn(call)
+        extension = [key for key in call.media.keys_in.digits if key.t < began]
+        assert "".join(key.digit for key in extension) == "42#"
         await call.media.send_dtmf("1")
 
     async with Phone(user=number, on_call=take) as phone:
-        ended = await leadline_call(endpoints, number, phone.port, files.flows["short"])
+        more = ("--watch", "--digits", "w42#")
+        ended = await leadline_call(endpoints, number, phone.port, files.flows["short"], *more)
         assert phone.errors == []
         (call,) = phone.calls
         assert (call.from_user, call.to_user, call.ended_by) == (OURS, number, "remote")
     assert there == [True], "the INVITE came before the agent"
     assert ended.code == 0, ended.text
-    assert "qualified" in ended.text
+    for line in ("waiting for the agent…", "dialling…", "answered (200 OK)", "bot    Hello!", "presses 1"):
+        assert line in ended.text, ended.text
+    assert ended.text.index("presses 1") < ended.text.index("qualified")
     (row,) = await finished(endpoints, number)
     assert (row.disposition, row.sip.status, row.begun.direction) == ("qualified", 200, "outbound")
     assert (await said(endpoints, row, "bot"))[0].startswith("Hello!")
@@ -162,8 +168,7 @@ async def test_a_person_who_hangs_up_early_and_a_voicemail_leave_their_records(
         await call.wait_ended(20)
         assert call.ended_by == "remote"
 
-    ways = (("+12025550182", short_of_patience, "abandoned"), ("+12025550183", talked_at, "voicemail"))
-    for number, then, disposition in ways:
+    async def one(number: str, then: Callable[[PhoneCall], Awaitable[None]], disposition: str) -> None:
         async with Phone(user=number, on_call=answer(0.1, then)) as phone:
             ended = await leadline_call(endpoints, number, phone.port, files.flows["short"])
             assert phone.errors == []
@@ -172,21 +177,8 @@ async def test_a_person_who_hangs_up_early_and_a_voicemail_leave_their_records(
         assert (row.sip.status, row.answered_at is not None) == (200, True)
         assert row.disposition == disposition
 
-
-async def test_watching_prints_the_words_of_both_sides(endpoints: Endpoints, files: Files) -> None:
-    number = "+12025550184"
-
-    async def take(call: PhoneCall) -> None:
-        await bot_turn(call)
-        await call.media.send_dtmf("1")
-
-    async with Phone(user=number, on_call=answer(0.1, take)) as phone:
-        ended = await leadline_call(endpoints, number, phone.port, files.flows["short"], "--watch")
-    assert ended.code == 0, ended.text
-    for line in ("waiting for the agent…", "dialling…", "answered (200 OK)", "bot    Hello!", "presses 1"):
-        assert line in ended.text, ended.text
-    assert ended.text.index("presses 1") < ended.text.index(
-        "disposition" if "disposition" in ended.text else "qualified"
+    await asyncio.gather(
+        one("+12025550182", short_of_patience, "abandoned"), one("+12025550183", talked_at, "voicemail")
     )
 
 
