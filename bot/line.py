@@ -16,6 +16,7 @@ from typing import Final, Protocol
 import numpy as np
 from livekit import rtc
 
+from bot.legs import HUMAN
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
 
@@ -183,7 +184,7 @@ class Line:
     def _arrived(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity == self._caller and self._stop_waiting():
             self._sink.on_back(time.time())
-        if self._caller is not None or participant.kind not in _HUMAN_KINDS:
+        if self._caller is not None or participant.kind not in _HUMAN_KINDS or participant.identity == HUMAN:
             return
         self._caller = participant.identity
         for publication in participant.track_publications.values():

@@ -124,13 +124,16 @@ class Switchboard:
         room.on("sip_dtmf_received", self._on_key)
 
     async def adopt(self, *, together: bool) -> None:
-        """Another process had the call: whoever it rang in stays if they talk with the caller."""
+        """Another process had the call: whoever it rang in stays if they talk with the caller. Who has left meanwhile has
+        left: the caller must not be alone."""
         there = HUMAN in self._room.remote_participants
         if there and together:
             leg, now = self._leg("", Route(""), Purpose.STAFF), time.time()
             self._people.append(Person(leg, "", answered_at=now, together_at=now, hearing=self._listen_to_person()))
         elif there:
             await gate.drop(self._lk, Seat(self._room.name, HUMAN))
+        elif together:
+            self.news.left(0.0)
         try:
             await self._legs.take_over()
         except LegsError as failed:

@@ -115,7 +115,9 @@ async def attended(at: Endpoints, sip_edge: str) -> AsyncIterator[None]:
 @pytest.mark.parametrize("far_end", FAR_ENDS)
 async def test_what_the_far_end_does_is_told_and_kept(site: Endpoints, sip_edge: str, far_end: str) -> None:
     manner, code, words, disposition, status = FAR_ENDS[far_end]
-    number, told = f"+12025550{130 + list(FAR_ENDS).index(far_end)}", io.StringIO()
+    if sip_edge == "external" and status in (401, 407):  # livekit-sip says in words that credentials are missing
+        words, status = "required auth, but no username or password", None
+    number, told = f"+13035550{130 + list(FAR_ENDS).index(far_end)}", io.StringIO()
     settings = SipSettings(livekit_url=site.livekit_url, api_key=site.api_key, api_secret=site.api_secret)
     async with attended(site, sip_edge), Phone(user=number, on_call=manner) as phone:
         wish = Wish(number, "b2b-software", f"127.0.0.1:{phone.port}", OURS, {}, ringing_s=1)

@@ -49,7 +49,7 @@ async def test_keys_finish_a_flow(site: Stack) -> None:
 
 
 async def test_the_callers_phone_holds_the_call_past_a_question_and_takes_it_back(site: Stack) -> None:
-    number = "+12025550149"
+    number = "+12125550149"
     async with calling(site.at, IMPATIENT, number) as call:
         await bot_turn(call)
         assert (await call.reinvite("sendonly")).status == 200
