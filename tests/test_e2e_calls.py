@@ -66,7 +66,9 @@ async def test_the_callers_phone_holds_the_call_past_a_question_and_takes_it_bac
         assert call.ended_by == "remote"
         assert call.media.speech(resumed), "the goodbye is not heard"
     (row,) = await finished(site.at, number)
-    assert row.disposition == "qualified"
+    answers = row.record["answers"]
+    assert isinstance(answers, dict)
+    assert answers["ready"]["value"] == "yes"
 
 
 async def test_who_was_cut_off_and_calls_again_goes_on_where_it_stopped(site: Stack) -> None:
