@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.calls import StoreError
-from store.campaign_tables import attempts, callbacks, campaigns, leads, phones
+from store.campaign_tables import attempts, callbacks, campaigns, leads
+from store.closing import cancel_callbacks, closed
 from store.consents import revoke
 from store.dialing import move_to_next_phone
 from store.leads import LeadRow, lead_of
 from store.suppression import UNDER_WAY, suppressed
-from store.transaction import AT_ONCE, rows_of, writing
+from store.transaction import AT_ONCE, read, rows_of, writing
 
 #: What may be noted of an attempt while it runs.
 NOTED: Final = frozenset(
@@ -152,14 +153,12 @@ async def _move_lead(connection: AsyncConnection, row: sa.RowMapping, ended: End
         if then.phone and await move_to_next_phone(connection, row["lead"], row["number"], then.phone, ended.at):
             await connection.execute(sa.update(leads).where(leads.c.id == row["lead"]).values(closed_reason=""))
             return
-        theirs = (callbacks.c.lead == row["lead"]) & (callbacks.c.state == "open")
-        await connection.execute(sa.update(callbacks).where(theirs).values(state="cancelled", closed_at=ended.at))
+        await cancel_callbacks(connection, callbacks.c.lead == row["lead"], ended.at)
 
 
 async def _keep_callback(connection: AsyncConnection, row: sa.RowMapping, then: CallBack, at: float) -> None:
     """The new time takes the place of an earlier one."""
-    earlier = (callbacks.c.lead == row["lead"]) & (callbacks.c.state == "open")
-    await connection.execute(sa.update(callbacks).where(earlier).values(state="cancelled", closed_at=at))
+    await cancel_callbacks(connection, callbacks.c.lead == row["lead"], at)
     values = {name: getattr(then, name) for name in CallBack.__dataclass_fields__}
     values |= {"lead": row["lead"], "campaign": row["campaign"], "number": row["number"], "call_id": row["id"]}
     await connection.execute(sa.insert(callbacks).values(**values, state="open", made_at=at))
@@ -172,16 +171,14 @@ async def under_way(engine: AsyncEngine, *, owner: str = "", campaign: str = "")
         query = query.where(attempts.c.owner == owner)
     if campaign:
         query = query.where(attempts.c.campaign == campaign)
-    async with engine.connect() as connection:
-        return tuple(dict(row) for row in await rows_of(connection, query))
+    return await read(engine, query)
 
 
 async def left_behind(engine: AsyncEngine, now: float) -> tuple[dict[str, Any], ...]:
     """Attempts under way whose lease is over: their dialer died, any other one may ask about them."""
     over = attempts.join(leads, attempts.c.lead == leads.c.id)
     query = sa.select(attempts).select_from(over).where(attempts.c.state.in_(UNDER_WAY), leads.c.due_at <= now)
-    async with engine.connect() as connection:
-        return tuple(dict(row) for row in await rows_of(connection, query))
+    return await read(engine, query)
 
 
 async def release_leases(engine: AsyncEngine, now: float, *, owner: str = "") -> int:
@@ -200,33 +197,25 @@ async def release_leases(engine: AsyncEngine, now: float, *, owner: str = "") ->
 async def end_all(engine: AsyncEngine, campaign: str, reason: str, now: float) -> int:
     """Close all leads of a campaign that have no call under way, in batches; returns how many there were."""
     idle = (leads.c.campaign == campaign) & leads.c.state.in_(["pending", "wait_retry", "wait_callback", "leased"])
-    closed = {"state": "closed", "closed_reason": reason, "owner": "", "due_at": None, "changed_at": now}
     count = 0
     while True:
         some = sa.select(leads.c.id).where(idle).limit(10 * AT_ONCE)
         async with writing(engine) as connection:
-            done = (await connection.execute(sa.update(leads).where(leads.c.id.in_(some)).values(closed))).rowcount
+            done = (
+                await connection.execute(sa.update(leads).where(leads.c.id.in_(some)).values(closed(reason, now)))
+            ).rowcount
         count += done
         if not done:
             break
     async with writing(engine) as connection:
-        open_ones = (callbacks.c.campaign == campaign) & (callbacks.c.state == "open")
-        await connection.execute(sa.update(callbacks).where(open_ones).values(state="cancelled", closed_at=now))
+        await cancel_callbacks(connection, callbacks.c.campaign == campaign, now)
     return count
-
-
-async def mark_phone(engine: AsyncEngine, campaign: str, number: str, status: str) -> None:
-    """Say what is known of a number in a campaign."""
-    this = (phones.c.campaign == campaign) & (phones.c.number == number)
-    async with writing(engine) as connection:
-        await connection.execute(sa.update(phones).where(this).values(status=status))
 
 
 async def attempts_of_number(engine: AsyncEngine, number: str, since: float) -> tuple[dict[str, Any], ...]:
     """What was tried with a number since then, in all campaigns, oldest first."""
     query = sa.select(attempts).where(attempts.c.number == number, attempts.c.begun_at >= since)
-    async with engine.connect() as connection:
-        return tuple(dict(row) for row in await rows_of(connection, query.order_by(attempts.c.begun_at)))
+    return await read(engine, query.order_by(attempts.c.begun_at))
 
 
 async def invite(engine: AsyncEngine, attempt: str, owner: str, now: float) -> bool:
@@ -252,8 +241,7 @@ async def ended_since(
     """A campaign's last attempts that were begun since `begun` and ended since `ended`, by their end, the newest last."""
     query = sa.select(attempts).where(attempts.c.campaign == campaign, attempts.c.begun_at >= begun)
     query = query.where(attempts.c.ended_at >= ended).order_by(attempts.c.ended_at.desc()).limit(limit)
-    async with engine.connect() as connection:
-        return tuple(dict(row) for row in reversed(await rows_of(connection, query)))
+    return (await read(engine, query))[::-1]
 
 
 async def move_callback(engine: AsyncEngine, lead: int, owner: str, then: CallBack | Retry, now: float) -> bool:
@@ -276,8 +264,7 @@ async def move_callback(engine: AsyncEngine, lead: int, owner: str, then: CallBa
 
 async def get(engine: AsyncEngine, attempt: str) -> dict[str, Any]:
     """One attempt, every column. Raises UnknownAttempt."""
-    async with engine.connect() as connection:
-        rows = await rows_of(connection, sa.select(attempts).where(attempts.c.id == attempt))
+    rows = await read(engine, sa.select(attempts).where(attempts.c.id == attempt))
     if not rows:
         raise UnknownAttempt(f"no attempt {attempt!r}")
-    return dict(rows[0])
+    return rows[0]

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store.campaign_tables import attempts, callbacks, campaigns, leads, phones, shelves
+from store.closing import closed
 from store.leads import LeadRow, lead_of
 from store.suppression import suppressed
 from store.transaction import AT_ONCE, writing
@@ -85,20 +86,7 @@ class DialQueue:
 
     async def close(self, lead: int, owner: str, reason: str, decision: Mapping[str, Any], now: float) -> bool:
         """Close a lead that is not to be called at all, by a decision."""
-        values = {"state": "closed", "closed_reason": reason, "owner": "", "due_at": None, "changed_at": now}
-        return await self._put(lead, owner, {**values, "decision": dict(decision)})
-
-    async def next_phone(self, lead: int, owner: str, status: str, now: float) -> bool:
-        """Give a lead's present number a status (invalid, wrong_number, …) and move to the next one that is ok, fresh.
-
-        False when there is none: then the lead is as before.
-        """
-        async with writing(self._engine) as connection:
-            mine = sa.select(leads).where(leads.c.id == lead, leads.c.owner == owner)
-            row = (await connection.execute(mine)).mappings().first()
-            if row is None:
-                return False
-            return await move_to_next_phone(connection, lead, row["number"], status, now)
+        return await self._put(lead, owner, {**closed(reason, now), "decision": dict(decision)})
 
     async def close_shelf(self, shelf: int, opens_at: float) -> None:
         """Take nothing from this shelf before `opens_at`: the hours of its places are over."""
@@ -198,8 +186,7 @@ async def _expire(connection: AsyncConnection, row: sa.RowMapping, now: float) -
     """Close this lead and the next ones of its kind that are over too, many at once."""
     alike = (leads.c.shelf == row["shelf"]) & (leads.c.state == row["state"]) & (leads.c.expires_at <= now)
     some = sa.select(leads.c.id).where(alike).order_by(leads.c.priority.desc(), leads.c.id).limit(AT_ONCE)
-    closed = {"state": "closed", "closed_reason": "expired", "owner": "", "due_at": None, "changed_at": now}
-    await connection.execute(sa.update(leads).where(leads.c.id.in_(some)).values(closed))
+    await connection.execute(sa.update(leads).where(leads.c.id.in_(some)).values(closed("expired", now)))
 
 
 async def _callback_of(connection: AsyncConnection, lead: int) -> int | None:

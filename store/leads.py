@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.calls import StoreError
 from store.campaign_tables import attempts, callbacks, leads, phones
+from store.closing import cancel_callbacks
 from store.suppression import UNDER_WAY
-from store.transaction import rows_of, writing
+from store.transaction import read, rows_of, writing
 
 
 class UnknownLead(StoreError):
@@ -103,8 +104,7 @@ async def phones_of(engine: AsyncEngine, lead: int) -> tuple[Phone, ...]:
 async def attempts_of(engine: AsyncEngine, lead: int) -> tuple[Mapping[str, Any], ...]:
     """A lead's attempts in order, every column."""
     query = sa.select(attempts).where(attempts.c.lead == lead).order_by(attempts.c.begun_at)
-    async with engine.connect() as connection:
-        return tuple(dict(row) for row in await rows_of(connection, query))
+    return await read(engine, query)
 
 
 async def callbacks_in(
@@ -118,15 +118,7 @@ async def callbacks_in(
         query = query.where(callbacks.c.lead == lead)
     if state:
         query = query.where(callbacks.c.state == state)
-    async with engine.connect() as connection:
-        return tuple(dict(row) for row in await rows_of(connection, query))
-
-
-async def close_by_hand(engine: AsyncEngine, lead: int, reason: str, now: float) -> LeadRow:
-    """Close a lead for good and cancel its callbacks. Raises UnknownLead, LeadBusy."""
-    values = {"state": "closed", "closed_reason": reason, "owner": "", "due_at": None, "changed_at": now}
-    await _change(engine, lead, values, now)
-    return await get(engine, lead)
+    return await read(engine, query)
 
 
 async def reset(engine: AsyncEngine, lead: int, now: float) -> LeadRow:
@@ -149,7 +141,6 @@ async def _change(
         idle = (leads.c.id == lead) & leads.c.state.not_in(UNDER_WAY)
         if not (await connection.execute(sa.update(leads).where(idle).values(**values))).rowcount:
             raise LeadBusy(f"lead {lead} has a call under way; wait until it has ended")
-        theirs = (callbacks.c.lead == lead) & (callbacks.c.state == "open")
-        await connection.execute(sa.update(callbacks).where(theirs).values(state="cancelled", closed_at=now))
+        await cancel_callbacks(connection, callbacks.c.lead == lead, now)
         if all_numbers:
             await connection.execute(sa.update(phones).where(phones.c.lead == lead).values(status="ok"))

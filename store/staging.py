@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -178,7 +178,7 @@ class Staging:
             taken |= {phone.number: "the number is in the campaign already" for phone in left}
             if lead.external_id:
                 external.add(lead.external_id)
-            fresh.append(_with_phones(lead, left))
+            fresh.append(replace(lead, phones=left))
         return fresh, refused
 
     async def _taken(self, connection: AsyncConnection, numbers: Sequence[str]) -> dict[str, str]:
@@ -256,18 +256,3 @@ async def _new_ids(connection: AsyncConnection, count: int) -> Sequence[int]:
         return [int(value) for value in (await connection.execute(drawn, {"count": count})).scalars()]
     first = int(await connection.scalar(sa.select(sa.func.max(leads.c.id))) or 0) + 1  # nobody else writes now
     return range(first, first + count)
-
-
-def _with_phones(lead: NewLead, left: tuple[NewPhone, ...]) -> NewLead:
-    if len(left) == len(lead.phones):
-        return lead
-    return NewLead(
-        lead.line,
-        left,
-        lead.person,
-        lead.external_id,
-        lead.priority,
-        lead.not_before,
-        lead.expires_at,
-        lead.consent,
-    )

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store import tables
 from store.campaign_tables import callbacks, leads, phones
+from store.closing import cancel_callbacks, closed
 from store.subject import hashed
 from store.transaction import insert_into, pieces
 
@@ -90,10 +91,8 @@ async def _close_leads(connection: AsyncConnection, numbers: Sequence[str], scop
     elif scope == "seller" and about:
         return  # which campaigns are this seller's is in their files: the policy refuses them
     waiting = leads.c.state.not_in((*UNDER_WAY, "closed"))
-    closed = {"state": "closed", "closed_reason": "dnc", "owner": "", "due_at": None, "changed_at": at}
-    await connection.execute(sa.update(leads).where(leads.c.id.in_(theirs), waiting).values(closed))
-    open_ones = callbacks.c.lead.in_(theirs) & (callbacks.c.state == "open")
-    await connection.execute(sa.update(callbacks).where(open_ones).values(state="cancelled", closed_at=at))
+    await connection.execute(sa.update(leads).where(leads.c.id.in_(theirs), waiting).values(closed("dnc", at)))
+    await cancel_callbacks(connection, callbacks.c.lead.in_(theirs), at)
 
 
 async def hash_of(connection: AsyncConnection, number: str) -> str:

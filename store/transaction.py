@@ -58,6 +58,12 @@ def pieces(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
         yield items[at : at + AT_ONCE]
 
 
+async def read(engine: AsyncEngine, query: sa.Select[Any]) -> tuple[dict[str, Any], ...]:
+    """All rows of one query, every column, in a connection of its own."""
+    async with engine.connect() as connection:
+        return tuple(dict(row) for row in await rows_of(connection, query))
+
+
 async def rows_of(connection: AsyncConnection, query: sa.Select[Any]) -> tuple[sa.RowMapping, ...]:
     """All rows of a query."""
     return tuple((await connection.execute(query)).mappings())
