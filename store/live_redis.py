@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable
-from types import TracebackType
-from typing import Any, Final, Self, cast
-
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from typing import Any, Final, cast
 
 from store.live import AGAIN_S, KEPT_S, LEASE_S, OVER, OVER_S, SUCCESSION_S, Claim, LiveAway, Lost, Owner, concerns
+from store.redis_asking import RedisAsking, answer
 from store.redis_events import AWAY
 
 RECORD: Final = "leadline:live:"  #: + room: owner, order, where, generation, deaths, snapshot, flow
 LEASES: Final = "leadline:leases"
 WORKERS: Final = "leadline:workers"  #: until when a worker's word holds; how many calls it takes: WORKERS + ":free"
 AGAIN: Final = "leadline:again:"  #: + digest of a number: where its last call broke off
-_ASK_S: Final = 1.0
 
 _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000); "
 _MINE: Final = (
@@ -111,22 +106,8 @@ return sum
 )
 
 
-class RedisLive:
-    """`LiveCalls` in Redis. Use as an async context manager. Each question waits at most a second for its answer."""
-
-    def __init__(self, url: str) -> None:
-        once_more = Retry(NoBackoff(), 1)  # a pooled connection may be of a Redis that died
-        self._redis: Redis = Redis.from_url(
-            url, socket_connect_timeout=_ASK_S, socket_timeout=_ASK_S, decode_responses=True, retry=once_more
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._redis.aclose()
+class RedisLive(RedisAsking):
+    """`LiveCalls` in Redis."""
 
     async def claim(self, room: str, owner: Owner) -> Claim:
         generation, deaths, snapshot, flow = await self._room(
@@ -155,14 +136,14 @@ class RedisLive:
 
     async def holder(self, room: str) -> Owner | None:
         asked = self._redis.hmget(RECORD + room, ["owner", "order", "where"])
-        owner, order, where = await _answer(cast("Awaitable[list[str | None]]", asked))
+        owner, order, where = await answer(cast("Awaitable[list[str | None]]", asked))
         return Owner(owner, order or "", where or "") if owner is not None else None
 
     async def expired(self) -> tuple[str, ...]:
         return tuple(await self._eval(_EXPIRED, [LEASES]))
 
     async def epoch(self) -> str:
-        about: dict[str, Any] = await _answer(self._redis.info("server"))
+        about: dict[str, Any] = await answer(self._redis.info("server"))
         return str(about["run_id"])
 
     async def announce(self, worker: str, free: int) -> None:
@@ -172,10 +153,10 @@ class RedisLive:
         return int(await self._eval(_FREE, [WORKERS, f"{WORKERS}:free"], but))
 
     async def remember(self, number: str, snapshot: str) -> None:
-        await _answer(self._redis.set(_broken_off(number), snapshot, px=round(AGAIN_S * 1000)))
+        await answer(self._redis.set(_broken_off(number), snapshot, px=round(AGAIN_S * 1000)))
 
     async def recall(self, number: str) -> str | None:
-        found: str | None = await _answer(self._redis.getdel(_broken_off(number)))
+        found: str | None = await answer(self._redis.getdel(_broken_off(number)))
         return found
 
     async def forget(self, number: str) -> int:
@@ -185,25 +166,15 @@ class RedisLive:
             raise LiveAway(f"Redis is away ({away})") from away
         about = [key for key in keys if concerns(await self._snapshot(key), number)]
         for key in about:
-            await _answer(self._redis.hdel(key, "snapshot"))
-        return len(about) + int(await _answer(self._redis.delete(_broken_off(number))))
+            await answer(self._redis.hdel(key, "snapshot"))
+        return len(about) + int(await answer(self._redis.delete(_broken_off(number))))
 
     async def _snapshot(self, key: str) -> str | None:
-        found: str | None = await _answer(cast("Awaitable[str | None]", self._redis.hget(key, "snapshot")))
+        found: str | None = await answer(cast("Awaitable[str | None]", self._redis.hget(key, "snapshot")))
         return found
 
     async def _room(self, script: str, room: str, *arguments: str) -> Any:
         return await self._eval(script, [RECORD + room, LEASES], room, *arguments)
-
-    async def _eval(self, script: str, keys: list[str], *arguments: str) -> Any:
-        return await _answer(self._redis.eval(script, len(keys), *keys, *arguments))
-
-
-async def _answer(asked: Awaitable[Any]) -> Any:
-    try:
-        return await asked
-    except AWAY as away:
-        raise LiveAway(f"Redis is away ({away})") from away
 
 
 def _broken_off(number: str) -> str:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from types import TracebackType
-from typing import Any, Final, Self, cast
+from typing import Any, Final, cast
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-
-from store.live import LiveAway
-from store.redis_events import AWAY
+from store.redis_asking import RedisAsking, answer
 
 TOKENS: Final = "leadline:pace:"  #: + trunk: when the next INVITE may be sent, in microseconds
 PLACES: Final = "leadline:places:"  #: + what: holders by when their time is over
-_ASK_S: Final = 1.0
 _NOW: Final = "local t = redis.call('TIME'); local now = t[1] * 1000000 + t[2]; "
 # The value is written with %.0f: Lua would write large numbers in a form that loses digits.
 _TOKEN: Final = (
@@ -41,40 +34,16 @@ return 1
 )
 
 
-class RedisPace:
-    """Use as an async context manager. Each question waits at most a second for its answer."""
-
-    def __init__(self, url: str) -> None:
-        once_more = Retry(NoBackoff(), 1)
-        self._redis: Redis = Redis.from_url(
-            url, socket_connect_timeout=_ASK_S, socket_timeout=_ASK_S, decode_responses=True, retry=once_more
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._redis.aclose()
+class RedisPace(RedisAsking):
+    """`Pace` in Redis. Use as an async context manager."""
 
     async def token(self, trunk: str, per_second: float) -> float:
         interval = 1e6 / per_second
         kept = str(round(interval / 1000) + 1000)
-        return int(await self._eval(_TOKEN, TOKENS + trunk, str(round(interval)), kept)) / 1e6
+        return int(await self._eval(_TOKEN, [TOKENS + trunk], str(round(interval)), kept)) / 1e6
 
     async def reserve(self, what: str, holder: str, most: int, ttl_s: float) -> bool:
-        return bool(await self._eval(_RESERVE, PLACES + what, holder, str(most), str(round(ttl_s * 1e6))))
+        return bool(await self._eval(_RESERVE, [PLACES + what], holder, str(most), str(round(ttl_s * 1e6))))
 
     async def let_go(self, what: str, holder: str) -> None:
-        await _answer(cast("Awaitable[Any]", self._redis.zrem(PLACES + what, holder)))
-
-    async def _eval(self, script: str, key: str, *arguments: str) -> Any:
-        return await _answer(self._redis.eval(script, 1, key, *arguments))
-
-
-async def _answer(asked: Awaitable[Any]) -> Any:
-    try:
-        return await asked
-    except AWAY as away:
-        raise LiveAway(f"Redis is away ({away})") from away
+        await answer(cast("Awaitable[Any]", self._redis.zrem(PLACES + what, holder)))
