@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -55,18 +55,10 @@ def decide(
 
     `packs` are rule packs by country. `asked_for` lifts the campaign's own hours, never the law's.
     """
-    number = classify(lead.number, campaign.region)
-    if refused := _number(number, campaign, packs):
-        return refused
-    pack = packs[number.country]
-    places = places_of(lead, number.e164, pack)
-    if places.unknown:
-        return Refused("place", f"{places.unknown}; without it the hours of the law cannot be kept")
-    case = Case(lead, campaign, ledger, now, number, pack, places, asked_for)
-    for rule in RULES:
-        if refused := rule(case):
-            return refused
-    return _window(case)
+    case = _case_of(lead, campaign, ledger, now, packs, asked_for=asked_for)
+    if isinstance(case, Refused):
+        return case
+    return _first(case, RULES) or _window(case)
 
 
 def lasting(
@@ -74,15 +66,34 @@ def lasting(
 ) -> Case | Refused:
     """Return what waiting will not change: why this lead is not to be called at all, or the case if nothing is known
     that forbids it. What a list is screened by when it is imported; `decide` is asked again before each call."""
+    case = _case_of(lead, campaign, ledger, now, packs, asked_for=False)
+    if isinstance(case, Refused):
+        return case
+    return _first(case, (_suppressed, _consent, _acknowledged)) or case
+
+
+def _case_of(
+    lead: Lead,
+    campaign: Campaign,
+    ledger: Ledger,
+    now: datetime,
+    packs: Mapping[str, RulePack],
+    *,
+    asked_for: bool,
+) -> Case | Refused:
+    """What the rules look at; refused where number or place are none that they know."""
     number = classify(lead.number, campaign.region)
     if refused := _number(number, campaign, packs):
         return refused
-    places = places_of(lead, number.e164, packs[number.country])
+    pack = packs[number.country]
+    places = places_of(lead, number.e164, pack)
     if places.unknown:
         return Refused("place", f"{places.unknown}; without it the hours of the law cannot be kept")
-    case = Case(lead, campaign, ledger, now, number, packs[number.country], places, asked_for=False)
-    refusals = (rule(case) for rule in (_suppressed, _consent, _acknowledged))
-    return next((refused for refused in refusals if refused), None) or case
+    return Case(lead, campaign, ledger, now, number, pack, places, asked_for)
+
+
+def _first(case: Case, rules: Iterable[Rule]) -> Refused | None:
+    return next((refused for rule in rules if (refused := rule(case))), None)
 
 
 def _number(number: Number, campaign: Campaign, packs: Mapping[str, RulePack]) -> Refused | None:
