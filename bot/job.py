@@ -190,9 +190,8 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
             await _finish(seat, conversation.state, switchboard)
             return True
         with _dismissable(parts.inbox):
-            await (
-                parts.line.open()
-            )  # the phone may ring a little longer: once it is answered, the greeting comes at once
+            # The phone may ring a little longer: once it is answered, the greeting comes at once.
+            await parts.line.open()
             await _talk(seat, conversation)
         parts.recorder.switch(False)
         if conversation.left in ("superseded", "cut"):

@@ -173,11 +173,8 @@ class Dialer:
         taken = await desk.queue.take(self.plan.name, desk.owner, now, _LEASE_S)
         if taken is None:
             opening = await desk.queue.next_opening(self.plan.name, now)
-            if (
-                opening is None
-                and not self._tasks
-                and not await attempts.under_way(desk.engine, campaign=self.plan.name)
-            ):
+            idle = opening is None and not self._tasks
+            if idle and not await attempts.under_way(desk.engine, campaign=self.plan.name):
                 await campaigns.move(desk.engine, self.plan.name, "completed", now)
             self._seeing.wake = min(now + _NAP_S, max(opening or now, now + self.plan.idle_s))
             return None
@@ -185,9 +182,8 @@ class Dialer:
         try:
             new = await consider(desk, self.plan, taken, attempt)
         except Halt as why:
-            if (
-                why.until is not None
-            ):  # all numbers have made their calls of the day: the oldest of those ages out by itself
+            if why.until is not None:
+                # All numbers have made their calls of the day: the oldest of those ages out by itself.
                 self._seeing.wake = min(why.until, desk.clock() + _AGED_S)
                 return None
             await self._pause(f"{why}; see `leadline campaign validate`, then resume")

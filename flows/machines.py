@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from flows import closing
 from flows.asking import listen
-from flows.model import Mode
+from flows.model import AnsweredBy, Mode
 from flows.prompts import sentences
 from flows.turn import Turn
 
 
-def answered(turn: Turn, kind: Literal["human", "voicemail", "screening", "ivr", "unknown"]) -> bool:
+def answered(turn: Turn, kind: AnsweredBy) -> bool:
     """Act on a machine and tell whether there was one. Who has answered a question already is a person."""
     said_something = any(answer.mode is not Mode.PREFILL for answer in turn.state.answers.values())
     if turn.focus.stage not in ("new", "ask", "confirm") or said_something:

@@ -199,12 +199,16 @@ class Resumed:
     at: float
 
 
+#: Who answered a call of ours.
+AnsweredBy: TypeAlias = Literal["human", "voicemail", "screening", "ivr", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """Answering machine detection has a verdict."""
 
     at: float
-    kind: Literal["human", "voicemail", "screening", "ivr", "unknown"]
+    kind: AnsweredBy
 
 
 @dataclass(frozen=True, slots=True)

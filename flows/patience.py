@@ -95,9 +95,8 @@ def _wait(expect: Expect, text: str) -> Wait:
         return DICTATING if expect.kind == SlotType.PHONE else NOTHING_YET
     if expect.kind in (SlotType.YES_NO, "confirm", "open") and _YES_NO.fullmatch(said.replace(",", "").strip()):
         return DECIDED
-    if (
-        _UNFINISHED.search(said) or intent(said).name == "wait"
-    ):  # "let me look": more is coming, or a pause was asked for
+    # "Let me look": more is coming, or a pause was asked for.
+    if _UNFINISHED.search(said) or intent(said).name == "wait":
         return THINKING
     if expect.kind == SlotType.EMAIL:
         return SPELLED if _DOMAIN.search(said) else DICTATING
