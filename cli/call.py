@@ -17,6 +17,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from cli.terminal import complain
+
 if TYPE_CHECKING:
     from livekit import api
 
@@ -103,7 +105,7 @@ def call(
         wish = Wish(number, flow, trunk, caller_id, _lead(var or []), ring, longest, _keys(digits))
         code = asyncio.run(_until_told(place_call(find_target(name), wish, console, Shown(watch, as_json, dry_run))))
     except (CallError, FlowError, RouteError, SipSettingsError, StackError, StoreError, ValidationError) as wrong:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(str(wrong))}")
+        complain(str(wrong))
         raise typer.Exit(1) from None
     except (KeyboardInterrupt, asyncio.CancelledError) as told:
         Console(stderr=True).print("interrupted: the call is ended")

@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.stack.problem import StackError
+from cli.terminal import complain
 from cli.timing import timing_table, waterfalls
 from flows.model import Answer, Direction
 from store.calls import Call, Calls, Part, StoreError, Turn
@@ -166,7 +167,7 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except (StoreError, StackError) as error:
-        Console(stderr=True).print(f"[red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        complain(str(error))
         raise typer.Exit(1) from None
 
 

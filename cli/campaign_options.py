@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from cli.stack.problem import StackError
+from cli.terminal import complain
 from store.calls import StoreError
 
 if TYPE_CHECKING:
@@ -56,11 +56,6 @@ def told_plainly() -> Iterator[None]:
     except OperationalError as locked:
         complain(f"the database cannot be used: {locked.orig}; is another program holding it? Try again")
         raise typer.Exit(WRONG) from None
-
-
-def complain(said: str) -> None:
-    """One line on stderr."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(said)}")
 
 
 @asynccontextmanager

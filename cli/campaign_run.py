@@ -21,13 +21,13 @@ from cli.campaign_options import (
     Stack,
     Wrong,
     Yes,
-    complain,
     database,
     out,
     print_json,
     told_plainly,
 )
 from cli.places import whoever_runs_this
+from cli.terminal import complain
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.stack.problem import StackError
+from cli.terminal import complain
 
 if TYPE_CHECKING:
     from bot.caller import Line
@@ -65,7 +66,7 @@ def demo(
     try:
         asyncio.run(_demo(console, name, flow, json_file, stay=stay))
     except (StackError, DemoFailed, FlowError) as wrong:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(str(wrong))}")
+        complain(str(wrong))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("stopped")

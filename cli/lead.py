@@ -14,9 +14,10 @@ import typer
 from rich.markup import escape
 
 from campaigns.rulefiles import SHIPPED, load_packs
-from cli.campaign_options import NO, AsJson, By, Stack, Wrong, Yes, complain, database, out, print_json, told_plainly
+from cli.campaign_options import NO, AsJson, By, Stack, Wrong, Yes, database, out, print_json, told_plainly
 from cli.consent import day, moment_of
 from cli.places import whoever_runs_this
+from cli.terminal import complain
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine

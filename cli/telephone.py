@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.stack.problem import StackError
+from cli.terminal import complain
 
 if TYPE_CHECKING:
     from livekit import api
@@ -268,5 +269,5 @@ def _hint(refusal: api.ServerError) -> str:
 
 
 def _complain(said: str, code: int) -> None:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]leadline:[/] {escape(said)}")
+    complain(said)
     raise typer.Exit(code) from None

@@ -22,6 +22,7 @@ from rich.table import Table
 
 from cli.settings import StackSettings
 from cli.stack.problem import StackError
+from cli.terminal import complain
 
 if TYPE_CHECKING:
     from cli.stack.doctor import Finding
@@ -313,7 +314,7 @@ def told_plainly() -> Iterator[None]:
     try:
         yield
     except StackError as error:
-        Console(stderr=True).print(f"[red]leadline:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        complain(str(error))
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
