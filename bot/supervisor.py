@@ -132,7 +132,9 @@ class Supervisor:
                     log.error("livekit-server stays away: a call without a process is closed (%s)", away)
                     await self._close(room, lost)
                     return
-            await self._reserve(room, order, lost)
+            if not await self._still_ours(room, order, lost):
+                log.warning("livekit-server has sent an agent itself: the call is left to that one")
+                return
             await asyncio.sleep(_RETRY_S)
 
     async def _hand_on(self, room: str, order: str, lost: Lost | None) -> None:
@@ -162,11 +164,16 @@ class Supervisor:
         except Away as away:
             log.warning("a call is over, and whether its phone hung up is not known: %s", away)
 
-    async def _reserve(self, room: str, order: str, lost: Lost | None) -> None:
-        """Keep the call ours while we wait for livekit-server: no second worker shall order an agent."""
+    async def _still_ours(self, room: str, order: str, lost: Lost | None) -> bool:
+        """Keep the call ours while we wait for livekit-server: no second worker shall order an agent.
+
+        False when somebody has claimed it since: a server that was restarted dispatches an agent to the room by itself,
+        who must not be put out as a stale one.
+        """
         if lost is not None:
             with contextlib.suppress(LiveAway):
-                await self._stores.live.renew(room, Owner("", order), lost.generation)
+                return await self._stores.live.renew(room, Owner("", order), lost.generation)
+        return True
 
     async def _close(self, room: str, lost: Lost | None) -> None:
         """Nobody is in the room any more: what its last process had not written is written now."""

@@ -194,6 +194,21 @@ async def test_while_livekit_does_not_answer_the_call_stays_reserved_and_is_hand
     assert len(w.orders()) == 1
 
 
+async def test_an_agent_that_the_server_sent_itself_meanwhile_is_not_put_out(tmp_path: Path) -> None:
+    w = world(tmp_path)
+    await w.serve()
+    w.rooms.away = Away("no answer", server_gone=False)
+    w.jobs.clear()
+    await w.supervisor.look()
+    await eventually(lambda: reserved(w))
+    await w.live.claim(ROOM, Owner("job-2", ORDER))
+    w.rooms.rooms[ROOM] = Occupants(callers=("phone",), agents=("bot-job-1", "bot-job-2"))
+    await w.supervisor.settled()
+    w.rooms.away = None
+    assert (w.orders(), w.rooms.removed) == ([], [])
+    assert await w.live.holder(ROOM) == Owner("job-2", ORDER)
+
+
 async def reserved(w: World) -> bool:
     holder = await w.live.holder(ROOM)
     return holder is not None and holder.job == "" and not await w.live.expired()
