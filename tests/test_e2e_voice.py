@@ -167,8 +167,8 @@ async def test_noise_neither_stops_the_bot_nor_answers_for_the_caller(site: Stac
 
 
 async def make_noise(call: PhoneCall) -> None:
-    """A door, a keyboard, a street: bursts and clicks while the bot speaks, and for a moment after it."""
-    for sound in (pink(1.5, -35), clicks(8), pink(0.4, -30), clicks(4), pink(2.0, -38)):
+    """A door, a keyboard, a street: bursts and clicks while the bot speaks, and for a moment after it, less than it waits for words."""
+    for sound in (pink(1.5, -35), clicks(5), pink(0.4, -30), clicks(4), pink(1.0, -38)):
         await call.media.say(np.concatenate([sound, np.zeros(RATE // 4, np.int16)]))
 
 
