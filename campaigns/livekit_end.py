@@ -12,6 +12,7 @@ from livekit import api
 from campaigns import gate
 from campaigns.far_end import Refused, Ring, Talk
 from campaigns.gate import DialRequest, FlowRef, GatePolicy
+from campaigns.outcomes import MACHINE_OF
 from sip.outcome import Outcome
 from sip.routes import Route
 from store.calls import NOT_PLACED, Call, Calls, UnknownCall
@@ -88,8 +89,8 @@ class LiveKitFarEnd:
         turns = await self.calls.turns(call.id)
         first = next((turn.at for turn in turns if turn.who == "bot"), None)
         ended = call.ended_at if call.ended_at is not None else self.clock()
-        heard = None if first is None and not call.disposition else 0
+        waited_ms = None if first is None else max(0, round((first - call.answered_at) * 1000))
         disposition = call.disposition or ""
-        machine = {"voicemail": "voicemail", "machine": "ivr"}.get(disposition, "")
+        machine = MACHINE_OF.get(disposition, "")
         seconds = max(0.0, ended - call.answered_at)
-        return Talk(disposition, seconds, call.score, call.record, heard, machine=machine)
+        return Talk(disposition, seconds, call.score, call.record, waited_ms, machine=machine)

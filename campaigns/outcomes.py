@@ -94,8 +94,8 @@ _BY_ENDING: Final = {
     Ending.NO_AGENT: "system_error",
 }
 _MACHINES: Final = {"voicemail": "voicemail", "screening": "call_screened", "ivr": "ivr_gatekeeper", "fax": "fax_modem"}
-#: Dispositions that say a machine answered, whatever else is known.
-_MACHINE_DISPOSITIONS: Final = {"voicemail": "voicemail", "machine": "ivr_gatekeeper"}
+#: Dispositions that say a machine answered, and which kind, whatever else is known.
+MACHINE_OF: Final = {"voicemail": "voicemail", "machine": "ivr"}
 _REACHED_THE_END: Final = frozenset(
     {"qualified", "unqualified", "callback", "not_interested", "transferred", "human_requested"}
 )
@@ -130,7 +130,7 @@ def unanswered(outcome: Outcome) -> Kind:
 
 def answered(talk: Talk) -> Kind:
     """The outcome of a call that was answered, with the flags of its disposition."""
-    machine = _MACHINES.get(talk.machine) or _MACHINE_DISPOSITIONS.get(talk.disposition)
+    machine = _MACHINES.get(talk.machine or MACHINE_OF.get(talk.disposition, ""))
     if machine is not None and (talk.disposition not in _REACHED_THE_END or machine != "call_screened"):
         return _KINDS[machine]
     if not talk.disposition:
