@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -74,11 +75,13 @@ def start(
         _leave(row, as_json, detach)
 
 
+@dataclass(frozen=True, slots=True)
 class _Asked:
     """What the person wants to be asked and shown."""
 
-    def __init__(self, dry_run: bool, yes: bool, as_json: bool) -> None:
-        self.dry_run, self.yes, self.as_json = dry_run, yes, as_json
+    dry_run: bool
+    yes: bool
+    as_json: bool
 
 
 async def _start(stack: str | None, campaign: str, how: How, detach: bool, asked: _Asked) -> CampaignRow:
