@@ -29,10 +29,10 @@ web: ## Build the page to talk to the bot in a browser; serve it with `leadline 
 	@echo "built: uv run leadline up --web"
 
 test: environment packages server lint page ## Check everything: style, types, imports, tests, calls over SIP
-	$(RUN) pytest -n 2 --dist loadgroup $(ARGS)
+	$(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-nightly: environment packages server page ## Check all that `test` does, and what takes minutes each, such as whole flows in a browser
-	$(RUN) pytest -n 2 --dist loadgroup --nightly $(ARGS)
+	$(RUN) pytest -n 2 --dist loadscope --no-loadscope-reorder --nightly $(ARGS)
 
 lint: environment ## Check style, types and imports only
 	$(RUN) ruff check

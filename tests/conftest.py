@@ -8,10 +8,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NoReturn, cast
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from cli.settings import isolated
 from cli.stack.config import Endpoints, StackConfig
@@ -51,15 +54,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Calls come first and share one process and stack, so that a second process can check the rest meanwhile."""
+    """Leave out what takes minutes. In two processes calls come first: they take longest."""
     nightly = config.getoption("--nightly")
     for item in items:
-        if item.get_closest_marker("e2e"):
-            item.add_marker(pytest.mark.xdist_group("calls"))
         if item.get_closest_marker("nightly") and not nightly:
             item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --nightly, or make test-nightly"))
-    if config.getoption("dist", "no") != "no" or hasattr(config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("e2e") is None)
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: not has_calls(str(item.path.relative_to(config.rootpath))))
+
+
+class CallsTogether(LoadScopeScheduling):
+    """All files with calls in one process, which share a stack; the others, file by file, wherever there is time."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "calls" if has_calls(file) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> CallsTogether:
+    """Groups by marks would do, but xdist 3.8 cannot write them into the ids of pytest 9.2."""
+    return CallsTogether(config, log)
+
+
+@cache
+def has_calls(file: str) -> bool:
+    """Tell whether a file of tests, named from the project's root, is marked e2e."""
+    return "pytest.mark.e2e" in (Path(__file__).parents[1] / file).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
