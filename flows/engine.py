@@ -12,6 +12,7 @@ from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silenc
 from flows.flow import CALLBACK, Flow
 from flows.hear import intent
 from flows.hear.heard import NO_INTENT, Hearing, Intent
+from flows.hear.intents import only_answers
 from flows.hear.machine import answered_by
 from flows.lines import INTENTS_ANSWERED
 from flows.model import (
@@ -130,7 +131,7 @@ def _heard(turn: Turn, event: Heard) -> None:
     if turn.focus.stage not in _ASKING or _too_long(turn):
         return
     outbound = turn.state.context.direction is Direction.OUTBOUND
-    if outbound and (kind := answered_by(text)) and machines.answered(turn, kind):
+    if outbound and not only_answers(text) and (kind := answered_by(text)) and machines.answered(turn, kind):
         return
     if turn.focus.silences:
         turn.refocus(changed(turn.focus, silences=0))

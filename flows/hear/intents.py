@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from flows.hear.calendar_day import MONTHS, WEEKDAYS
 from flows.hear.heard import NO_INTENT, Intent
@@ -38,6 +39,7 @@ def intent(text: str) -> Intent:
     return NO_INTENT if only_answers(text) else by_rules(text)
 
 
+@lru_cache(maxsize=64)
 def only_answers(text: str) -> bool:
     """Tell whether a turn holds nothing but words of plain answers ("about twenty five people")."""
     return all(word.text in _ANSWERING or not word.text[0].isalpha() for word in words(text))

@@ -25,6 +25,8 @@ _PLURALS = {"dozens": (24, 99), "hundreds": (200, 999), "thousands": (2000, 9999
 #: Figures longer than this are no count or amount but something read out.
 LONGEST = 15
 _FEW = {"few": (3, 5), "handful": (3, 6), "several": (5, 9), "couple": (2, 2), "pair": (2, 2)}
+#: What a number in words begins with; most words are none of these, which spares them the rest.
+_BEGINS = frozenset({"a", "an", "the", "half", "quarter", "dozen", *UNITS, *TENS, *SCALES, *_PLURALS, *_FEW})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,9 @@ class Number:
 
 def number_at(part: Sequence[Word], at: int) -> Number | None:
     """Return the number that starts at word `at`, as long as it goes, or None."""
+    word = _text(part, at)
+    if word not in _BEGINS and not word[:1].isdecimal():
+        return None
     return _vague(part, at) or _counted(part, at)
 
 

@@ -1,4 +1,4 @@
-"""Many ways of saying a thing, searched fast: a pattern is tried only where letters that it cannot do without were said."""
+"""Many ways of saying a thing, searched fast: a pattern is tried only where letters were said that it cannot do without."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ Needs = frozenset[str]
 
 _GRAM = 3
 _ENOUGH = 4  # letters after which a longer string tells no more
+_COMMON_FIRST = " etaoinshrdlucmwfgypbvkjxqz"
 
 
 class Phrases:
@@ -21,30 +22,34 @@ class Phrases:
         """Compile `(name, pattern)`; a name may come more than once. Raises re.error for a pattern that is none."""
         self._names: list[str] = []
         self._patterns: list[re.Pattern[str]] = []
-        self._by_gram: dict[str, int] = {}  # three letters to the patterns that may need them, a bit each
+        # Two things that a pattern needs are looked for, so it has two bits: the even one for the first, the odd one
+        # for the second. Nearly all that one of them lets through is ordinary talk.
+        self._by_gram: dict[str, int] = {}  # three letters to the bits of patterns that may need them
         self._short: dict[str, int] = {}  # the same for what is shorter
         self._always = 0
         for name, pattern in named:
             for alternative in alternatives(pattern):
                 self._add(name, alternative)
+        self._firsts = sum(1 << (2 * at) for at in range(len(self._patterns)))
 
     def _add(self, name: str, pattern: str) -> None:
-        bit = 1 << len(self._patterns)
+        place = 2 * len(self._patterns)
         self._names.append(name)
         self._patterns.append(re.compile(pattern))
-        needs = _needs(_parser.parse(pattern))
-        if not needs:
-            self._always |= bit
-        for text in needs:
-            known, key = (self._by_gram, _gram(text)) if len(text) >= _GRAM else (self._short, text)
-            known[key] = known.get(key, 0) | bit
+        needs = sorted(_all_needs(_parser.parse(pattern)), key=_weight)
+        for bit, need in ((1 << place, needs[:1]), (2 << place, needs[1:2])):
+            if not need:
+                self._always |= bit
+            for text in frozenset().union(*need):
+                known, key = (self._by_gram, _gram(text)) if len(text) >= _GRAM else (self._short, text)
+                known[key] = known.get(key, 0) | bit
 
     def find(self, text: str) -> Iterator[tuple[str, tuple[int, int]]]:
         """Yield each name that is said and where first, weightiest first. `text` is as `words.plain` returns it."""
         left = self._candidates(text)
         name, span = "", (0, 0)
         while left:
-            at = (left & -left).bit_length() - 1
+            at = (left & -left).bit_length() // 2
             left &= left - 1
             if name and self._names[at] != name:
                 yield name, span
@@ -67,7 +72,7 @@ class Phrases:
         for short, patterns in self._short.items():
             if short in text:
                 found |= patterns
-        return found
+        return found & (found >> 1) & self._firsts
 
 
 def alternatives(pattern: str) -> list[str]:
@@ -91,36 +96,36 @@ def alternatives(pattern: str) -> list[str]:
 
 
 def _gram(text: str) -> str:
-    """Return three characters of `text`, letters if it has three in a row."""
+    """Return the three characters of `text` that are said least often."""
     runs = [text[at : at + _GRAM] for at in range(len(text) - _GRAM + 1)]
-    return next((run for run in runs if run.isalpha()), runs[0])
+    return max(runs, key=lambda run: sum(_COMMON_FIRST.find(char) % len(_COMMON_FIRST) for char in run))
 
 
-def _needs(parsed: Iterable[tuple[object, Sequence[object]]]) -> Needs:
-    """Find what a parsed pattern cannot do without; of several such things the one that tells most."""
-    needs: Needs = frozenset()
+def _all_needs(parsed: Iterable[tuple[object, Sequence[object]]]) -> list[Needs]:
+    """Find all that a parsed pattern cannot do without."""
+    needs: list[Needs] = []
     run = ""
     for kind, given in parsed:
         if kind is op.LITERAL:
             run += chr(given)  # type: ignore[arg-type]
         elif kind is not op.AT:  # a place, such as the edge of a word, stands between no two letters
-            needs, run = _better(_better(needs, frozenset({run} - {""})), _within(kind, given)), ""
-    return _better(needs, frozenset({run} - {""}))
+            needs += [frozenset({run})] if run else []
+            needs += _within(kind, given)
+            run = ""
+    return [*needs, frozenset({run})] if run else needs
 
 
-def _within(kind: object, given: Sequence[object]) -> Needs:
+def _within(kind: object, given: Sequence[object]) -> list[Needs]:
     if kind is op.SUBPATTERN:
-        return _needs(given[3])  # type: ignore[arg-type]
+        return _all_needs(given[3])  # type: ignore[arg-type]
     if kind is op.BRANCH:
-        each = [_needs(branch) for branch in given[1]]  # type: ignore[attr-defined]
-        return frozenset().union(*each) if all(each) else frozenset()
+        each = [min(_all_needs(branch), key=_weight, default=frozenset()) for branch in given[1]]  # type: ignore[attr-defined]
+        return [frozenset().union(*each)] if all(each) else []
     if kind in (op.MAX_REPEAT, op.MIN_REPEAT) and given[0]:
-        return _needs(given[2])  # type: ignore[arg-type]
-    return frozenset()
+        return _all_needs(given[2])  # type: ignore[arg-type]
+    return []
 
 
-def _better(one: Needs, other: Needs) -> Needs:
-    """Of two needs the one with the longer strings, of equals the one with fewer."""
-    if not one or not other:
-        return one or other
-    return min((one, other), key=lambda needs: (-min(*map(len, needs), _ENOUGH), len(needs)))
+def _weight(needs: Needs) -> tuple[int, int]:
+    """Order needs: first those of long strings, of equals those of few."""
+    return -min(*map(len, needs), _ENOUGH), len(needs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from flows.hear.heard import NOTHING, Hearing
@@ -131,29 +131,28 @@ def _join(part: Sequence[Word], first: Number, second: Number) -> Range | None:
     return Range(low.low, second.high, 0.95 if between else 0.85, ends)
 
 
-def _before(part: Sequence[Word], at: int, phrases: tuple[str, ...]) -> bool:
-    start = max(0, at - 5)
-    said = " " + " ".join([word.text for word in part[start:at] if word.text not in ("$", "£", "€")])
-    return at > start and said.endswith(phrases)
+def _before(part: Sequence[Word], at: int) -> str:
+    """Return the words before a number, each after a space."""
+    said = [word.text for word in part[max(0, at - 5) : at] if word.text not in ("$", "£", "€")]
+    return " " + " ".join(said) if said else ""
 
 
-def _after(part: Sequence[Word], at: int, phrases: tuple[str, ...]) -> bool:
-    """Look behind a number, past one unit word: "fifty people or more"."""
-    for start in range(at, min(at + 3, len(part))):
-        said = " ".join([word.text for word in part[start : start + 3] if word.text not in BREAKS]) + " "
-        if said.startswith(phrases):
-            return True
-    return False
+def _after(part: Sequence[Word], at: int) -> Iterator[str]:
+    """Yield three words from behind a number, past a unit, and past two words: "fifty people or more"."""
+    said = [(word.text + " " if word.text not in BREAKS else "") for word in part[at : at + 5]]
+    for start in range(min(3, len(said))):
+        yield "".join(said[start : start + 3])
 
 
 def _single(part: Sequence[Word], number: Number) -> Range:
     low, high, certainty = number.low, number.high, VAGUE if number.vague else 1.0
     ends = span(part[number.first : number.end]) or (0, 0)
-    if _before(part, number.first, _NEAR):
+    before, after = _before(part, number.first), tuple(_after(part, number.end))
+    if before.endswith(_NEAR):
         return Range(low, high, 0.85, ends)
-    if _before(part, number.first, _BELOW) or _after(part, number.end, _BELOW_AFTER):
+    if before.endswith(_BELOW) or any(said.startswith(_BELOW_AFTER) for said in after):
         return Range(0, high, 0.85, ends)
-    if _before(part, number.first, _ABOVE) or _after(part, number.end, _ABOVE_AFTER):
+    if before.endswith(_ABOVE) or any(said.startswith(_ABOVE_AFTER) for said in after):
         return Range(low, None, 0.85, ends)
     return Range(low, high, certainty, ends)
 

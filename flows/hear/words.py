@@ -45,11 +45,12 @@ def plain(text: str) -> str:
 @lru_cache(maxsize=256)
 def words(text: str) -> Words:
     """Return the words and marks of `text`, hesitations left out."""
-    return tuple(
-        Word(_AS_ONE.get(found.group()) or found.group().rstrip("'") or "'", found.start(), found.end())
-        for found in _TOKEN.finditer(plain(text))
-        if found.group() not in HESITATIONS
-    )
+    found = []
+    for token in _TOKEN.finditer(plain(text)):
+        said = token[0]
+        if said not in HESITATIONS:
+            found.append(Word(_AS_ONE.get(said) or said.rstrip("'") or "'", *token.span()))
+    return tuple(found)
 
 
 def span(part: Sequence[Word]) -> tuple[int, int] | None:
