@@ -69,7 +69,7 @@ async def _dialing(given: argparse.Namespace) -> dict[str, object]:
         return await pace(given.cps, min(given.seconds, 60.0), given.database)
     from bench.campaign import campaign
 
-    return await campaign(given.edge, given.n)
+    return await campaign(given.edge, given.n, given.calls or 4)
 
 
 async def _run(given: argparse.Namespace) -> dict[str, object]:

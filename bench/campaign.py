@@ -1,4 +1,4 @@
-"""`python -m bench campaign`: a whole campaign over real SIP, against a phone that takes calls in eight manners.
+"""`python -m bench campaign`: a whole campaign over real SIP, against a phone that takes calls in nine manners.
 
 Room, agent, INVITE, media, bot, record: all real. The phone is a test phone that chooses its manner by the number that
 is called; afterwards every attempt's outcome is compared with what the phone did.
@@ -13,11 +13,13 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
+import numpy as np
 import yaml
 
 from bench.edge import Edge, edge, worker
@@ -39,6 +41,7 @@ from sip.phone import Phone, PhoneCall, answer, busy, no_answer
 from sip.phone.phone import Behaviour
 from sip.routes import Route
 from sip.ua.audio import tone
+from sip.ua.call import CallFailed
 from store import attempts, campaigns
 from store.consents import Given
 from store.database import opened
@@ -100,6 +103,19 @@ def _greeting() -> Pcm:
     return phone_speech(voice, "You have reached the mailbox of Ada. Please leave a message after the tone.")
 
 
+@cache
+def _screener() -> Pcm:
+    voice = ShiftedVoice(LocalVoice(), 1.08)
+    return phone_speech(voice, "If you record your name and reason for calling, I'll see if this person is available.")
+
+
+async def is_screened(call: PhoneCall) -> None:
+    """A service asks who calls, hears the answer, and does not put it through."""
+    await call.media.say(await asyncio.to_thread(_screener))
+    await _bot_turn(call, time.time())
+    await call.hangup()
+
+
 async def is_a_mailbox(call: PhoneCall) -> None:
     """Says its greeting, beeps, and records."""
     await call.media.say(await asyncio.to_thread(_greeting))
@@ -120,12 +136,13 @@ class Manner:
 
 
 MANNERS: Final = (
-    Manner("answers", answer(0.2, says_one), "conversation", "qualified", ("closed", "qualified"), 6),
+    Manner("answers", answer(0.2, says_one), "conversation", "qualified", ("closed", "qualified"), 5),
     Manner("is a mailbox", answer(0.2, is_a_mailbox), "voicemail", "voicemail", ("wait_retry", ""), 2),
     Manner("is busy", busy(486), "busy", "", ("wait_retry", ""), 3),
     Manner("declines", busy(603), "declined", "", ("wait_retry", ""), 2),
     Manner("rings out", no_answer(), "no_answer", "", ("wait_retry", ""), 2),
     Manner("hangs up early", answer(0.2, hangs_up), "hangup_early", "abandoned", ("wait_retry", ""), 2),
+    Manner("is screened", answer(0.2, is_screened), "call_screened", "abandoned", ("wait_retry", ""), 1),
     Manner("opts out", answer(0.2, opts_out), "conversation", "opted_out", ("closed", "dnc"), 2),
     Manner("is no number", busy(404), "invalid_number", "", ("closed", "invalid_number"), 1),
 )
@@ -161,11 +178,18 @@ def lifted() -> dict[str, RulePack]:
     return {"GB": pack.model_copy(update={"hours": Hours(((0, 1440),) * 7), "states": states})}
 
 
-async def campaign(edge_name: str, count: int) -> dict[str, object]:
+async def campaign(edge_name: str, count: int, at_once: int = 4) -> dict[str, object]:
     """Call so many leads once each."""
-    async with edge(edge_name) as where, worker(where, calls_max=6, idle_processes=4):
-        found = await run_campaign(where, count)
-    return {"edge": edge_name, **found, "method": METHOD, **conditions()}
+    async with edge(edge_name) as where, worker(where, calls_max=at_once + 2, idle_processes=4):
+        found = await run_campaign(where, count, at_once)
+        warned = _warnings(where.folder / "bot.log")
+    return {"edge": edge_name, "at_once": at_once, **found, "warned": warned, "method": METHOD, **conditions()}
+
+
+def _warnings(log: Path) -> list[str]:
+    """What the worker had to say that is out of the ordinary: the last lines of it."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line[:300] for line in lines if "WARNING" in line or "ERROR" in line or "no room" in line][-20:]
 
 
 async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[str, object]:
@@ -175,12 +199,15 @@ async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[st
     async with opened(where.at.database_url) as engine:
         await _prepare(engine, list(people))
         rung: Counter[str] = Counter()
+        heard = Heard()
 
         async def take(call: PhoneCall) -> None:
             number = call.to_user
             rung[number] += 1
+            listening = asyncio.create_task(heard.listen(call), name="bench.heard")
             with contextlib.suppress(TimeoutError):  # a call that ends early says so by its outcome
                 await people[number].take(call)
+            await listening
 
         async with (
             Phone(user="crowd", on_call=take) as phone,
@@ -191,7 +218,29 @@ async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[st
             dialer.stop()
             await running
             errors = [repr(error) for error in phone.errors]
-        return {**await _judged(engine, people, rung), "errors": errors, "seconds": round(time.monotonic() - began, 1)}
+        seconds = round(time.monotonic() - began, 1)
+        return {**await _judged(engine, people, rung), **heard.told(), "errors": errors, "seconds": seconds}
+
+
+@dataclass(slots=True)
+class Heard:
+    """When the bot was first heard at the phone, in seconds since its 200 OK left."""
+
+    waits: list[float] = field(default_factory=list)
+
+    async def listen(self, call: PhoneCall) -> None:
+        """Wait for the bot's first sound, if the call is ever answered."""
+        with contextlib.suppress(TimeoutError, CallFailed):
+            await call.wait_answered(20)
+            answered = call.t["answer"]
+            self.waits.append(await call.media.wait_speech(answered) - answered)
+
+    def told(self) -> dict[str, object]:
+        """In ms."""
+        if not self.waits:
+            return {"first_heard_ms": None}
+        p50, p95, most = (round(1000 * float(np.quantile(self.waits, q))) for q in (0.5, 0.95, 1.0))
+        return {"first_heard_ms": {"n": len(self.waits), "p50": p50, "p95": p95, "max": most}}
 
 
 async def _prepare(engine: Any, numbers: Sequence[str]) -> None:
@@ -229,8 +278,9 @@ async def _until_settled(engine: Any, running: asyncio.Task[Any], count: int) ->
     until = time.monotonic() + 30 + count * 15
     while time.monotonic() < until and not running.done():
         ended = await attempts.ended_since(engine, "real", 0, limit=10_000)
-        log.warning("%d of %d leads were called", len(ended), count)
-        if len({row["lead"] for row in ended}) >= count:
+        called = {row["lead"] for row in ended if row["invited_at"] is not None}
+        log.warning("%d of %d leads were called", len(called), count)
+        if len(called) >= count:
             return
         await asyncio.sleep(2.0)
 
@@ -241,6 +291,9 @@ async def _judged(engine: Any, people: Mapping[str, Manner], rung: Mapping[str, 
 
     rows = await attempts.ended_since(engine, "real", 0, limit=10_000)
     tried = [tried_of(row) for row in rows]
+    unsent = [row for row in rows if row["invited_at"] is None]
+    rows = tuple(row for row in rows if row["invited_at"] is not None)
+    first = [row["first_audio_ms"] for row in rows if row["first_audio_ms"] is not None]
     wrong = []
     for row in rows:
         manner = people[row["number"]]
@@ -251,6 +304,8 @@ async def _judged(engine: Any, people: Mapping[str, Manner], rung: Mapping[str, 
     return {
         "leads": len(people),
         "attempts": len(rows),
+        "not_sent": [f"{row['outcome']}: {row['sip_phrase']}" for row in unsent],
+        "first_audio_ms": {"n": len(first), "p50": median(first), "max": max(first)} if first else None,
         "rung": sum(rung.values()),
         "rung_twice": sum(n > 1 for n in rung.values()),
         "never_rung": len(people) - len(rung),

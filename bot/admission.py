@@ -20,6 +20,7 @@ from livekit.agents import JobRequest
 
 from bot.order import BadOrder, Order
 from bot.rooms import Away, Rooms
+from flows.model import Direction
 from store.live import RENEW_S, LiveAway, LiveCalls
 
 log = logging.getLogger("leadline.admission")
@@ -84,6 +85,7 @@ class Admission:
             self._arriving[request.job.id] = time.monotonic() + _ARRIVING_S
             await request.accept(identity=f"bot-{request.id}", name="Leadline")
             return
+        log.info("no room for one more call: %d busy, %d fit", self._busy(), min(self._calls_max, self.cost.fits()))
         await request.reject(terminate=False)
         self._spawn(request.room.name, request.job.metadata)
 
@@ -111,8 +113,9 @@ class Admission:
         task.add_done_callback(self._tasks.discard)
 
     async def _turned_down(self, room: str, metadata: str) -> None:
-        """We had no room. If nobody has, the caller is told; if somebody has and does not come, ask once more."""
-        until = time.monotonic() + _DECIDE_S
+        """We had no room. If nobody has, the caller is told; if somebody has and does not come, ask once more. Of a call that
+        goes out no telephone rings yet: its dialer waits for an agent, and it is asked until that gives up."""
+        until, goes_out = time.monotonic() + _DECIDE_S, _goes_out(metadata)
         with contextlib.suppress(Away):
             while time.monotonic() < until:
                 people = await self._rooms.look(room)
@@ -122,8 +125,11 @@ class Admission:
                     log.warning("no worker has room for one more call: the caller hears busy")
                     await self._rooms.remove(room, people.ringing)
                     return
+                if goes_out and (people is None or await self._elsewhere()):
+                    break
                 await asyncio.sleep(_LOOK_S)
-            if (people := await self._rooms.look(room)) is not None and people.ringing:
+            people = await self._rooms.look(room)
+            if people is not None and not people.agents and (people.ringing or goes_out):
                 await self._rooms.order(room, metadata)
 
     async def _elsewhere(self) -> int:
@@ -134,6 +140,13 @@ class Admission:
             return await self._live.free(but=self._name)
         except LiveAway:
             return 0
+
+
+def _goes_out(metadata: str) -> bool:
+    try:
+        return Order.parse(metadata, "").direction is Direction.OUTBOUND
+    except BadOrder:
+        return False
 
 
 def _again(metadata: str) -> bool:

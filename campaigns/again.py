@@ -37,7 +37,7 @@ AGAIN: Final[Mapping[str, Again]] = {
     "network_blocked": Again((_DAY,), 2, same_try=True),
     "congestion": Again((300.0, 600.0, 900.0), same_try=True),
     "config_error": Again((1800.0,), same_try=True),
-    "system_error": Again((1800.0,), 5, same_try=True),
+    "system_error": Again((2.0, 10.0, 60.0, 300.0, 1800.0), same_try=True),
     "withheld": Again((300.0,), same_try=True),
     "voicemail": Again((_DAY, 2 * _DAY)),
     "mailbox_unavailable": Again((4 * _HOUR, _DAY, 2 * _DAY)),

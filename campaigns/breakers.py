@@ -22,6 +22,7 @@ class Bounds:
     """What is too much. Defaults are those that carriers and the law watch; shares are of 1."""
 
     trunk_failures: int = 5  #: in a row
+    no_agent: int = 5  #: in a row
     blocked: int = 3  #: of the last 50
     short_share: float = 0.10  #: of answered calls of up to 12 s, after 50
     average_s: float = 30.0  #: of answered calls, after 50
@@ -63,6 +64,13 @@ def _trunk(seen: Sequence[Seen], bounds: Bounds) -> str:
     if len(last) == bounds.trunk_failures and all(one.outcome == "congestion" for one in last):
         told = last[-1].detail
         return f"{bounds.trunk_failures} calls in a row failed at the trunk ({told}): ask the carrier, lower cps"
+    return ""
+
+
+def _agents(seen: Sequence[Seen], bounds: Bounds) -> str:
+    last = seen[-bounds.no_agent :]
+    if len(last) == bounds.no_agent and all(one.outcome == "system_error" for one in last):
+        return f"no agent came for {bounds.no_agent} calls in a row: start `leadline worker`, or look at `leadline logs worker`"
     return ""
 
 
@@ -122,4 +130,4 @@ def _share(seen: Sequence[Seen], of: str, those: str) -> tuple[int, int]:
 
 
 #: In the order of urgency.
-RULES: Final[tuple[Rule, ...]] = (_config, _trunk, _silent, _blocked, _abandoned, _opted_out, _short, _nobody)
+RULES: Final[tuple[Rule, ...]] = (_config, _trunk, _agents, _silent, _blocked, _abandoned, _opted_out, _short, _nobody)

@@ -66,7 +66,7 @@ def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
         share("connect rate", "human_answered ÷ attempts", flags["human"], sent),
         share("contact rate", "leads with a human_answered ÷ leads attempted", len(reached), len(leads)),
         share("right-party rate", "right_party ÷ human_answered", flags["right_party"], flags["human"]),
-        share("screened rate", "call_screened ÷ answered", flags["screened"], flags["answered"]),
+        share("screened rate", "answered by a screener ÷ answered", flags["screened"], flags["answered"]),
         share("machine rate", "machine ÷ answered", flags["machine"], flags["answered"]),
         share("completion rate", "flows completed ÷ right_party", flags["completed"], flags["right_party"]),
         share("qualified rate", "leads qualified ÷ right_party", len(qualified), flags["right_party"]),

@@ -91,6 +91,6 @@ class LiveKitFarEnd:
         ended = call.ended_at if call.ended_at is not None else self.clock()
         waited_ms = None if first is None else max(0, round((first - call.answered_at) * 1000))
         disposition = call.disposition or ""
-        machine = MACHINE_OF.get(disposition, "")
+        machine = str(call.record.get("answered_by") or MACHINE_OF.get(disposition, ""))
         seconds = max(0.0, ended - call.answered_at)
         return Talk(disposition, seconds, call.score, call.record, waited_ms, machine=machine)

@@ -7,7 +7,7 @@ disconnect reason, which says USER_REJECTED for busy, wrong passwords and carrie
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -99,6 +99,8 @@ MACHINE_OF: Final = {"voicemail": "voicemail", "machine": "ivr"}
 _REACHED_THE_END: Final = frozenset(
     {"qualified", "unqualified", "callback", "not_interested", "transferred", "human_requested"}
 )
+#: Dispositions that say nothing about who was there.
+_NOBODY: Final = frozenset({"", "abandoned", "no_input", "failed", "dropped", "voicemail", "machine"})
 #: Who says so is not the person we wanted to talk to.
 _WRONG_PARTY: Final = frozenset({"wrong_number"})
 
@@ -131,15 +133,17 @@ def unanswered(outcome: Outcome) -> Kind:
 def answered(talk: Talk) -> Kind:
     """The outcome of a call that was answered, with the flags of its disposition."""
     machine = _MACHINES.get(talk.machine or MACHINE_OF.get(talk.disposition, ""))
-    if machine is not None and (talk.disposition not in _REACHED_THE_END or machine != "call_screened"):
+    if machine is not None and (machine != "call_screened" or not _put_through(talk)):
         return _KINDS[machine]
     if not talk.disposition:
         return _KINDS["dropped" if talk.first_audio_ms is not None else "abandoned"]
     if talk.first_audio_ms is not None and talk.first_audio_ms > ABANDONED_MS:
         return _KINDS["abandoned"]
+    screened = ("screened",) if machine is not None else ()
     if talk.disposition in ("abandoned", "no_input"):
         early = talk.seconds < EARLY_S or not talk.disclosed
-        return _KINDS["hangup_early" if early else "dropped"]
+        left = _KINDS["hangup_early" if early else "dropped"]
+        return replace(left, flags=(*left.flags, *screened))
     flags = [*_KINDS["conversation"].flags]
     if talk.disposition in _REACHED_THE_END:
         flags.append("completed")
@@ -147,4 +151,11 @@ def answered(talk: Talk) -> Kind:
         flags.append("right_party")
     if talk.disposition == "opted_out":
         flags.append("dnc")
-    return Kind("conversation", tuple(flags))
+    return Kind("conversation", (*flags, *screened))
+
+
+def _put_through(talk: Talk) -> bool:
+    """Whether somebody spoke with us behind a screener: answered a question, or brought the flow to a disposition."""
+    answers = talk.record.get("answers")
+    given = answers.values() if isinstance(answers, Mapping) else ()
+    return talk.disposition not in _NOBODY or any(one.get("mode") != "prefill" for one in given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows import closing
 from flows.asking import listen
-from flows.model import AnsweredBy, Mode
+from flows.model import AnsweredBy, Mode, changed
 from flows.prompts import sentences
 from flows.turn import Turn
 
@@ -14,6 +14,8 @@ def answered(turn: Turn, kind: AnsweredBy) -> bool:
     said_something = any(answer.mode is not Mode.PREFILL for answer in turn.state.answers.values())
     if turn.focus.stage not in ("new", "ask", "confirm") or said_something:
         return False
+    if kind not in ("human", "unknown"):
+        turn.state = changed(turn.state, notes=changed(turn.state.notes, answered_by=kind))
     match kind:
         case "voicemail":
             if turn.flow.opening.voicemail:

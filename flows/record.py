@@ -44,6 +44,7 @@ def record(flow: Flow, state: State) -> dict[str, object]:
         "opt_out": state.notes.opted_out,
         "callback": _callback(state),
         "transfer": state.notes.transfer_result or None,
+        "answered_by": state.notes.answered_by or None,
     }
 
 

@@ -61,6 +61,7 @@ class Notes:
     transferred: bool = False
     transfers: int = 0  #: how often a person was tried
     transfer_result: str = ""  #: how the last of them ended: "accepted", or why not
+    answered_by: str = ""  #: the machine that answered our call: "voicemail", "screening", "ivr"; "" for a person
     skipped: Mapping[str, str] = field(
         default_factory=lambda: EMPTY
     )  #: slot → "no_match", "unconfirmed", "not_known", "asked_to"

@@ -84,6 +84,20 @@ async def test_when_another_worker_has_room_the_call_is_offered_once_more() -> N
     assert w.rooms.orders == [("call-2", "{}")]
 
 
+async def test_an_agent_for_a_call_that_goes_out_is_asked_for_again_as_long_as_its_dialer_waits() -> None:
+    w, out = world(), '{"call_id": "c2", "direction": "outbound"}'
+    w.running.update({"0", "1"})
+    w.rooms.rooms["call-2"] = Occupants()
+    assert await w.offer("2", out) == "rejected"
+    w.running.clear()
+    await w.admission.settled()
+    assert w.rooms.orders == [("call-2", out)]
+    w.running.update({"0", "1"})
+    await w.offer("3", out)  # of this one the room is gone: the dialer has given up
+    await w.admission.settled()
+    assert w.rooms.orders == [("call-2", out)]
+
+
 async def test_a_call_that_somebody_took_is_left_alone() -> None:
     w = world()
     w.running.update({"0", "1"})

@@ -11,8 +11,8 @@ from cli.stack.stack import Stack
 pytestmark = pytest.mark.e2e
 
 
-async def test_ten_leads_and_eight_manners(stack: Stack) -> None:
-    found = await run_campaign(Edge("suite", stack.at, stack.at.run_dir, {}), 10, concurrency=4)
+async def test_eleven_leads_and_nine_manners(stack: Stack) -> None:
+    found = await run_campaign(Edge("suite", stack.at, stack.at.run_dir, {}), 11, concurrency=4)
     assert (found["wrong"], found["errors"]) == ([], []), found
-    assert (found["rung"], found["rung_twice"], found["never_rung"]) == (10, 0, 0), found
-    assert len(found["outcomes"]) == 7, found  # type: ignore[arg-type]
+    assert (found["rung"], found["rung_twice"], found["never_rung"]) == (11, 0, 0), found
+    assert len(found["outcomes"]) == 8, found  # type: ignore[arg-type]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from flows.codec import dump_state, load_state
 from flows.engine import begin, step
 from flows.flow import Flow
 from flows.hear.machine import answered_by
 from flows.model import Answered, Direction, End, Heard, Say
+from flows.record import record
 from flows.schema import parse_flow
 from flows.yamltext import FlowError
 from store.flowfiles import load_flow, read_flow
@@ -92,6 +96,25 @@ def test_a_caller_is_never_a_machine() -> None:
     state, _ = step(B2B, begin(B2B, call_id="c1", direction=Direction.INBOUND, at=AT), Answered(AT))
     state, _ = step(B2B, state, Heard(AT, "our voicemail says: leave a message after the tone"))
     assert not state.ended
+
+
+SAID = [
+    ("please leave a message after the tone", "voicemail"),
+    ("for sales press one", "ivr"),
+    ("please say your name and why you're calling", "screening"),
+    ("hello?", None),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), SAID)
+def test_the_record_says_which_machine_answered(text: str, kind: str | None) -> None:
+    state, _ = step(B2B, begin(B2B, call_id="c1", direction=Direction.OUTBOUND, at=AT), Answered(AT))
+    state, effects = step(B2B, state, Heard(AT, text))
+    assert record(B2B, state)["answered_by"] == kind
+    assert load_state(json.loads(json.dumps(dump_state(state)))).notes.answered_by == (kind or "")
+    if kind == "screening":
+        said = " ".join(effect.text for effect in effects if isinstance(effect, Say))
+        assert "calling there about our scheduling software" in said
 
 
 def test_a_message_is_left_only_by_a_flow_that_tells_a_number() -> None:
