@@ -33,7 +33,7 @@ class NearMind:
         self._behind = behind
 
     def unsure(self, flow: Flow, state: State, text: str, *, at: float) -> bool:
-        """See `Mind`: also True where a refusal may hold more, "no thanks, and put it in the computer that I don't want it"."""
+        """See `Mind`: also True where a refusal may hold more, "no thanks, and let your whole office know"."""
         return unsure(flow, state, text, at=at) or intent(text).name == "not_interested"
 
     async def understand(self, flow: Flow, state: State, text: str, *, at: float) -> Meaning | None:

@@ -79,7 +79,7 @@ def test_keys_of_an_answer_count_too() -> None:
 
 
 def test_a_refusal_that_may_be_more_is_asked_about() -> None:
-    more = "no thanks and put it in the computer that I don't want it"
+    more = "no thanks and let your whole office know about it too"
     _, effects = after(Heard(AT, more, Meaning("opt_out", GUESS)))
     assert said(effects) == ASKED
     state, _ = after(Heard(AT, more))

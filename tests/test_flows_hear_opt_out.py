@@ -23,9 +23,9 @@ def test_no_opt_out_is_missed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["second", "last"])
-def test_few_opt_outs_need_the_nearest_example(name: str) -> None:
+def test_hardly_an_opt_out_needs_the_nearest_example(name: str) -> None:
     said = lines(DATA / "opt_out" / f"{name}.txt")
-    assert sum(intent(text).name == "opt_out" for text in said) >= 0.85 * len(said)
+    assert len([text for text in said if intent(text).name != "opt_out"]) <= 1  # "no more" alone says too little
 
 
 def test_there_are_enough_phrasings() -> None:
