@@ -54,9 +54,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what takes minutes. In two processes calls come first: they take longest."""
+    """Leave out what takes minutes. In two processes calls come first: they take longest.
+
+    A call that fails is made once more, as its machine may have been busy with other things; the summary names it.
+    """
     nightly = config.getoption("--nightly")
     for item in items:
+        if item.get_closest_marker("e2e"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
         if item.get_closest_marker("nightly") and not nightly:
             item.add_marker(pytest.mark.skip(reason="takes minutes: pytest --nightly, or make test-nightly"))
     if hasattr(config, "workerinput"):
