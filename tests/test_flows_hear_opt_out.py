@@ -75,3 +75,17 @@ def test_sparing_plain_answers_the_rules_loses_no_wish(part: Part) -> None:
     said = [text for text, _ in labelled(part)] + lines(DATA / "opt_out" / f"{part}.txt")
     assert [text for text in said if only_answers(text) and by_rules(text).name] == []
     assert only_answers("about twenty five people")
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("Wait who am I talking to?", "ask_identity"),
+        ("hold on, what does it cost", "price"),
+        ("wait, we already have someone for that", "has_vendor"),
+        ("hang on, I'm in the middle of something", "wait"),
+        ("one moment please", "wait"),
+    ],
+)
+def test_a_wait_before_another_wish_only_begins_it(text: str, wish: str) -> None:
+    assert intent(text).name == wish

@@ -25,6 +25,9 @@ _AGREES = re.compile(
 )
 
 
+#: With these "hold on" does ask for a moment; before any other wish it only begins it: "wait, who am I talking to?"
+_PAUSING = frozenset({"busy", "goodbye"})
+
 #: Words of plain answers. A turn of these alone asks for nothing, which spares it all the rules.
 _ANSWERING = frozenset(
     """a an the of and or to at in on for per about around roughly approximately approx nearly almost maybe probably between under over than more less least most
@@ -51,10 +54,14 @@ def by_rules(text: str) -> Intent:
     if wish.name:
         return wish
     said = plain(text)
+    pause = NO_INTENT
     for name, span in _PHRASES.find(said):
-        if not (name == "busy" and _AGREES.match(said)):
-            return Intent(name, CERTAINTY[name], span)
-    return NO_INTENT
+        found = Intent(name, CERTAINTY[name], span)
+        if name == "wait":
+            pause = found
+        elif not (name == "busy" and _AGREES.match(said)) and not (pause.name and name in _PAUSING):
+            return found
+    return pause
 
 
 class RuleIntents:
