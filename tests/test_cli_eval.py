@@ -64,17 +64,26 @@ def test_what_is_not_there_is_one_clear_line(args: list[str], says: str) -> None
 def test_a_behaviour_moves_a_telephone_as_it_moves_text() -> None:
     caller = Caller(person("b2b-software"), Random(1))
     for name, moves in (("keypad", "1"), ("terse", "")):
-        intent = _Intent()
+        intent = _Intent("", B2B, _Told(), NOW)
         BEHAVIOURS[name](caller, intent, Expect("open", "good_time"))
         assert intent.pressed == moves
         assert (intent.words is None) == bool(moves)
 
 
 @pytest.mark.parametrize(
-    ("heard", "right"), [("Is that 202 555 0117?", True), ("202 555 0118, right?", False), ("Is that right?", True)]
+    ("slot", "heard", "right"),
+    [
+        ("phone", "Is that 312 555 0158?", True),
+        ("phone", "Three one two, five five five, five one five eight, right?", False),
+        ("phone", "Is that right?", True),
+        ("visit", "Tuesday, November twenty-fourth, at eight in the morning, right?", True),
+        ("visit", "Wednesday, November twenty-fifth, at eight in the morning, right?", False),
+        ("owner", "Yes, right?", True),
+    ],
 )
-def test_a_read_back_is_judged_by_its_digits(heard: str, right: bool) -> None:
-    assert _Intent(heard).read_back("phone", person("b2b-software").facts["phone"]) is right
+def test_what_is_read_back_is_listened_to(slot: str, heard: str, right: bool) -> None:
+    told = _Told({"visit": "Tomorrow morning at eight."})
+    assert _Intent(heard, HOME, told, NOW).read_back(slot, person("home-services").facts[slot]) is right
 
 
 def test_a_call_is_right_when_its_record_is() -> None:

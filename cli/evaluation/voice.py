@@ -38,13 +38,25 @@ _INTO_THE_PROMPT_S: Final = 0.7
 #: Fewer words than any question has.
 _FRAGMENT: Final = 4
 _BY_THE_CLOCK: Final = (SlotType.DATE_TIME, SlotType.TIMELINE)
+#: What a caller checks when it is read back.
+_LISTENED_TO: Final = (SlotType.PHONE, SlotType.DIGITS, SlotType.DATE_TIME)
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the caller said to each question, for values that depend on the day they were said on."""
+
+    words: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Intent:
     """What a behaviour wants to do next, in words; the telephone does it."""
 
-    heard: str = ""
+    heard: str
+    flow: Flow
+    told: _Told
+    began: float
     words: str | None = None
     pressed: str = ""
     interrupts: bool = False
@@ -65,26 +77,27 @@ class _Intent:
         self.interrupts = True
 
     def read_back(self, slot: str, fact: Fact) -> bool:
-        """Compare digits by ear; what else was read back is believed."""
-        truth, heard = re.sub(r"\D", "", str(fact.value)), re.sub(r"\D", "", self.heard)
-        return slot not in ("phone", "postcode") or not heard or heard in truth or truth[-10:] in heard
-
-
-@dataclass(slots=True)
-class _Told:
-    """What the caller said to each question, for values that depend on the day they were said on."""
-
-    words: dict[str, str] = field(default_factory=dict)
+        """Compare numbers and moments by ear; what else was read back, or not heard well enough to tell, is believed."""
+        asked = self.flow.slot(slot)
+        if asked is None or asked.type not in _LISTENED_TO:
+            return True
+        locale = self.flow.locale
+        heard = hear(asked.type, self.heard, now=self.began, zone=locale.zone, region=locale.region)
+        truth = _truth(self.flow, slot, fact.value, self.told, self.began)
+        return heard.value is None or heard.value == truth
 
 
 class BehavingCaller(SimulatedCaller):
     """A persona at a telephone that behaves as in text: it hears the bot by ear and answers by voice or keys."""
 
-    def __init__(self, caller: Caller, behave: Behaviour, questions: Heard, pace: float) -> None:
+    def __init__(self, caller: Caller, behave: Behaviour, flow: Flow, pace: float) -> None:
+        questions = Heard(flow, {})
         super().__init__(Script(caller.persona.name, {}), ShiftedVoice(VOICE, pace), RECOGNISER, questions)
         self._caller = caller
         self._behave = behave
         self._questions = questions
+        self._flow = flow
+        self._began = time.time()
         self.told = _Told()
         self._interrupted = False
 
@@ -98,7 +111,7 @@ class BehavingCaller(SimulatedCaller):
             return None
         slot, kind = asked or ("", "ask")
         self._caller.turns += 1
-        intent = _Intent(heard)
+        intent = _Intent(heard, self._flow, self.told, self._began)
         self._behave(self._caller, intent, Expect("confirm" if kind == "confirm" else "open", slot or None))
         line = await self._do(call, intent)
         if intent.words and (kind != "confirm" or intent.words.startswith("No, ")):
@@ -178,7 +191,7 @@ async def _call(stack: Stack, phone: Phone, flow: Flow, task: Task, seed: int, n
     random = Random(f"{seed} {task.persona.name} {task.behaviour}")
     person = replace(task.persona, facts={name: _sayable(fact) for name, fact in task.persona.facts.items()})
     caller = Caller(person, random)
-    behaving = BehavingCaller(caller, BEHAVIOURS[task.behaviour], Heard(flow, {}), random.choice(PACES))
+    behaving = BehavingCaller(caller, BEHAVIOURS[task.behaviour], flow, random.choice(PACES))
     began = time.time()
     try:
         call = await phone.call(_NUMBER, (stack.sip_ip, stack.sip_port), from_user=number, wait=30)

@@ -11,6 +11,9 @@ from flows.hear.words import plain, readings
 
 _PLACES = (("first", "one", "1", "former"), ("second", "two", "2"), ("third", "three", "3"), ("fourth", "four", "4"), ("fifth", "five", "5"), ("sixth", "six", "6"), ("seventh", "seven", "7"), ("eighth", "eight", "8"))  # fmt: skip
 _NEAR_ENOUGH = 0.82
+_SHORTEST = 5
+_BY_SOUND = 0.5
+_FOLDED = str.maketrans("eiouymckqgzvtb", "aaaaankkkksfdp")
 _DENIED = re.compile(
     r"\b(?:not|isn't|don't|doesn't|neither|never|without|no)\b[\w\s']{0,20}$"
     r"|\b(?:instead of|rather than|got rid of|(?:switched|changed|moved|converted)(?: over)?(?: away)? from|replac(?:ed|ing) (?:the|our)?|used to (?:have|be|use|run on|burn)|no longer)\b[\w\s']{0,12}$"
@@ -36,7 +39,7 @@ def choice(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
             break
     if len(named) > 1 or _NONE.search(plain(text)) or _ASKS.search(plain(text)):
         return _longest(named)
-    return _placed(text, list(choices)) or _near(text, choices)
+    return _placed(text, list(choices)) or _near(text, choices) or _sounding(text, choices)
 
 
 def _longest(named: Mapping[str, tuple[int, tuple[int, int]]]) -> Hearing:
@@ -77,7 +80,7 @@ def _placed(text: str, keys: Sequence[str]) -> Hearing | None:
     return None
 
 
-def _near(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
+def _near(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing | None:
     """Find the option whose spelling is near what the recogniser wrote."""
     said = [found for found in re.finditer(r"[a-z]+", plain(text))]
     best, second, answer = 0.0, 0.0, NOTHING
@@ -90,7 +93,37 @@ def _near(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
             best, second, answer = nearest, best, Hearing(key, round(0.8 * nearest, 2), ends)
         else:
             second = max(second, nearest)
-    return answer if best >= _NEAR_ENOUGH and best - second > 0.05 else NOTHING
+    return answer if best >= _NEAR_ENOUGH and best - second > 0.05 else None
+
+
+def _sounding(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
+    """Find the option that sounds like the one word heard: "planning" for plumbing. Unsure enough to be read back."""
+    said = list(re.finditer(r"[a-z']+", plain(text)))
+    if len(said) != 1 or len(said[0].group()) < _SHORTEST:
+        return NOTHING
+    heard = _sound(said[0].group())
+    ranked = sorted(
+        (
+            (max((_alike(heard, _sound(phrase)) for phrase in (key, *synonyms)), default=0.0), key)
+            for key, synonyms in choices.items()
+        ),
+        reverse=True,
+    )
+    (best, key), *others = ranked or [(0.0, "")]
+    if best < _NEAR_ENOUGH or (others and best - others[0][0] <= 0.05):
+        return NOTHING
+    return Hearing(key, _BY_SOUND, said[0].span())
+
+
+def _alike(one: str, other: str) -> float:
+    """Compare two sounds, 0 to 1; the first of them must be the same, since that is what is heard best."""
+    return SequenceMatcher(None, one, other).ratio() if one[:1] == other[:1] else 0.0
+
+
+def _sound(word: str) -> str:
+    """Fold a word to what a telephone leaves of it: vowels, nasals and voicing are what it loses."""
+    folded = word.lower().replace("mb", "m").replace("ph", "f")
+    return re.sub(r"(.)\1+", r"\1", folded.translate(_FOLDED))
 
 
 def _likeness(phrase: str, said: Sequence[re.Match[str]], text: str) -> tuple[float, tuple[int, int]]:

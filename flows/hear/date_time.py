@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ from flows.hear.numbers import number_at
 from flows.hear.words import Word, Words, match_at, readings, span
 
 _DEFAULT_MINUTE = 9 * 60
+_GUESSED = 0.55
 #: "In so many hours" is said of the next month at most.
 _FARTHEST_MINUTES = 31 * 24 * 60
 _DAY_FIRST_ZONES = ("Europe/", "Australia/", "Pacific/Auckland", "Africa/", "Asia/")
@@ -67,10 +68,22 @@ def _read(part: Words, here: datetime, day_first: bool) -> _Said | None:
     said_day = day(part, here.date(), day_first)
     taken = frozenset(range(said_day.first, said_day.end)) if said_day else frozenset[int]()
     said_clock = clock(part, taken) or _same_time(part, here)
+    if said_clock and not said_day and (restored := _wednesday(part, said_clock.first)):
+        found = _read(restored, here, day_first)
+        return replace(found, day=replace(found.day, certainty=_GUESSED)) if found and found.day else found
     if not (said_day or said_clock):
         return None
     day_span = span(part[said_day.first : said_day.end]) if said_day else None
     return _Said(said_day, said_clock, day_span, span(part[said_clock.first : said_clock.end]) if said_clock else None)
+
+
+def _wednesday(part: Words, at: int) -> Words | None:
+    """Read "one day, three thirty", as recognisers write a Wednesday over the telephone; `at` is where the time begins."""
+    for first in range(max(0, at - 4), at - 1):
+        if match_at(part, first, "one day"):
+            day_said = Word("wednesday", part[first].start, part[first + 1].end)
+            return (*part[:first], day_said, *part[first + 2 :])
+    return None
 
 
 def _same_time(part: Words, here: datetime) -> Clock | None:

@@ -128,7 +128,7 @@ _OPT_OUT = Phrases(("opt_out", pattern) for _, pattern in _RULES)
 
 #: Without one of these words no guess of an opt-out is believed.
 _HINT = re.compile(
-    rf"\b(?:{_CONTACT}|{_CONTACTING}|{_CALLS}|list|lists|remove|delete|erase|database|system|records?|files?|consent|permission|opt|unsubscribe|alone|stop|quit|cease|number|again|off)\b"
+    rf"\b(?:{_CONTACT}|{_CONTACTING}|{_CALLS}|list|lists|remove|delete|erase|database|system|records?|files?|consent|permission|opt|unsubscribe|alone|stop|quit|cease|(?:my|our|this|the|that|these) (?:\w+ )?numbers?|again|off)\b"
 )
 
 #: A number being read out.

@@ -45,7 +45,7 @@ _RULES: tuple[tuple[str, str, float], ...] = (
      r"i'd (?:love|like) (?:to|that)|love to|happy to|fair enough|i'm (?:the one|afraid so)|afraid so|too right|you could say (?:that|so)|i'd imagine(?: so)?|i imagine so|i expect so|i reckon(?: so)?|sounds like (?:a plan|us|me|it)|all ears|(?:that|it) checks out|let's (?:do (?:it|this|that)|go(?: ahead)?|hear it)|count (?:me|us) in|hit me|i'm game|ready when you are|bring it on|confirmed|i (?:can )?confirm|with pleasure|gladly|righto|right you are|okey ?dokey|roger(?: that)?|ten four|you're (?:right|correct)|amen|true that|damn straight|why yes|si|oui|all good|all correct|no mistake|if you (?:like|want|must|insist)|in fact|that is so|i'm ready|we're ready|you got that right|couldn't be (?:righter|truer|better)|damn right|it'd be me|guilty|mostly|sort of|kind of|kinda|roughly|fire away|shoot|cool|great|perfect|lovely|brilliant)\b", "yes", 0.9),
     (r"^\W*(?:sure|ok|okay|alright|all right|fine|right|good|k|yas|very much|always|already|still)\b", "yes", 0.8),
     (r"\b(?:i'm|we're) (?:in|on|the|still|already|looking|open|interested|happy)\b|\b(?:sure|okay|ok|fine)\b|\bjust me\b|\bmy (?:call|decision)\b|\bthat's my\b", "yes", 0.7),
-    (r"\bno\b", "no", 0.7),
+    (r"\bno\b|\bso number\W*$", "no", 0.7),  # "so no", as recognisers write it
     (r"\bnot\b(?! (?:only|to mention|bad|mistaken))", "no", 0.6),
 )  # fmt: skip
 _COMPILED = tuple((re.compile(pattern), value, certainty) for pattern, value, certainty in _RULES)
