@@ -29,9 +29,12 @@ _DICTATED: Final = frozenset({SlotType.PHONE, SlotType.DIGITS})
 
 
 class Patience(Protocol):
-    """Seconds of silence after which the words are the whole turn; `finished`: how much it sounds so, 0 to 1."""
+    """Seconds of silence after which the words are the whole turn.
 
-    def __call__(self, expect: Expect, text: str, finished: float | None = None, /) -> float: ...
+    `finished`: how much it sounds so, 0 to 1; `ending`: how sure the last word is, 0 to 1.
+    """
+
+    def __call__(self, expect: Expect, text: str, finished: float | None = None, ending: float = 1.0, /) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class Guesses:
             text = " ".join(t.text for t in heard if t.text)
             confidence = min((t.confidence for t in heard if t.text), default=0.0)
             guess = self._guess.result()
-            wait = self._by.patience(expect, text, guess.finished)
+            wait = self._by.patience(expect, text, guess.finished, heard[-1].ending)
             self._judged = Decoded(text, confidence, wait, self._began_at, self._began_at + guess.took_s)
             # Who dictates or thinks pauses often: the next guess may wait a little, the turn will not end sooner.
             if wait > _LONG_S:

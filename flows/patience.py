@@ -31,16 +31,21 @@ NOTHING_YET: Final = Wait(0.6, 0.5, 0.9)  #: there was speech, no word of it is 
 UNTOLD: Final = Wait(0.3, 0.25, 0.6)  #: no grammar here can tell whether the words answer
 UNANSWERED: Final = Wait(0.7, 0.5, 1.1)  #: words that do not answer what was asked: perhaps half of them
 SPELLED: Final = Wait(0.7, 0.5, 0.9)  #: a name, an address, digits of unknown number: complete, or not
+FEW: Final = Wait(1.0, 0.7, 1.2)  #: fewer digits than most codes have
 TOLD: Final = Wait(0.7, 0.4, 0.9)  #: a story, which has no grammar
 
 #: Probabilities that a voice has finished, at and beyond which the least and the most are waited.
 _SURELY, _HARDLY = 0.75, 0.3
+#: How sure of its last word a recogniser is where words count as they are, and where they may as well be another;
+#: a bare yes or no is one of few words and seldom mistaken.
+_CLEAR, _YES_CLEAR = (0.62, 0.48), (0.5, 0.3)
+UNCLEAR_S: Final = 0.9  #: waited where the last word may be another
 
 _YES_NO = re.compile(
     r"(?:oh |well |um |uh )?(?:yes|yeah|yep|yup|sure|ok|okay|correct|right|absolutely|definitely|of course|exactly|"
     r"no|nope|nah|not really|not at all|no way|go ahead|that's right|that's correct|that is correct|that's wrong|"
     r"i am|i'm not|i do|i don't|we do|we don't|it is|it isn't|sounds good|fine|perfect)"
-    r"(?:,? (?:please|thanks|thank you|sir|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|sure|it's fine))*"
+    r"(?:,? (?:please|thanks|thank you|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|sure|it's fine))*"
 )
 #: The last line: what a recogniser writes for "but", "or" and "and" where nothing follows them.
 _UNFINISHED = re.compile(
@@ -49,7 +54,7 @@ _UNFINISHED = re.compile(
     r"hold on|hmm+|over|under|say|not|"
     r"butt|war|ore|oar|ends|inns?|ins|as)|\bno end|[…-]|\.\.\.)\W*$"
 )
-#: A yes or no, and one word that does not belong to it: "but" and "and" are heard as many things.
+#: A yes or no, and one word that does not belong to it: "but", "and" and "so" are heard as many things, mostly as "sir".
 _ODD_END = re.compile(r"(?:yes|yeah|no|sure|i am|i do|we do|it is),? (?!of|i|we|it|that|thank|the|my|our)\w+")
 _DIGIT = re.compile(
     r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
@@ -64,10 +69,11 @@ _TELLING: Final = frozenset(
 _MARKS = re.compile(r"[^\w'@.\s…,-]+")
 _DOMAIN = re.compile(r"(?:\.|\bdot )(?:com|org|net|io|co|edu|gov|uk|us|ai|app|dev|biz|info|de|fr)\W*$")
 _PHONE_DIGITS: Final = 10
+_FEW_DIGITS: Final = 4
 _DICTATION_DIGITS: Final = 3  #: so many digits in a row are dictation, whatever was asked
 
 
-def patience(expect: Expect, text: str, finished: float | None = None) -> float:
+def patience(expect: Expect, text: str, finished: float | None = None, ending: float = 1.0) -> float:
     """Return the seconds of silence after which the turn is complete.
 
     Args:
@@ -75,12 +81,20 @@ def patience(expect: Expect, text: str, finished: float | None = None) -> float:
         text: what was recognised so far, "" for nothing yet.
         finished: the probability that it sounds finished, 0 to 1; None when nobody listened for that. It counts only
             where the words do not tell.
+        ending: how sure the last word is, 0 to 1: an "or" or an "uh" with nothing behind it is heard as some other word,
+            and nearly always as an unsure one.
     """
     wait = _wait(expect, text)
     if finished is None:
-        return wait.usual
-    doubt = min(1.0, max(0.0, (_SURELY - finished) / (_SURELY - _HARDLY)))
-    return wait.least + doubt * (wait.most - wait.least)
+        told = wait.usual
+    else:
+        told = wait.least + _doubt(finished, _SURELY, _HARDLY) * (wait.most - wait.least)
+    clear, unclear = _YES_CLEAR if wait is DECIDED else _CLEAR
+    return told + _doubt(ending, clear, unclear) * max(0.0, UNCLEAR_S - told)
+
+
+def _doubt(probability: float, none: float, full: float) -> float:
+    return min(1.0, max(0.0, (none - probability) / (none - full)))
 
 
 def words_tell(expect: Expect, text: str) -> bool:
@@ -103,7 +117,10 @@ def _wait(expect: Expect, text: str) -> Wait:
     if (dictated := _dictation(expect, said)) is not None:
         return dictated
     if _YES_NO.fullmatch(said):
-        return DECIDED
+        if said.startswith("no"):
+            return DECIDED
+        # No answer to that question: "uh", misheard, or "yes, about …".
+        return UNANSWERED if expect.kind in _TELLING else UNTOLD
     if not isinstance(expect.kind, SlotType) or expect.kind not in _TELLING:
         return COMPLETE if _wishes(said) else UNTOLD
     if expect.kind is SlotType.YES_NO and _ODD_END.fullmatch(said):
@@ -124,7 +141,7 @@ def _dictation(expect: Expect, said: str) -> Wait | None:
         if digits == 0:
             return None
         if not expect.length:
-            return SPELLED
+            return SPELLED if digits >= _FEW_DIGITS else FEW
         return COMPLETE if digits >= expect.length else DICTATING
     if expect.kind in (SlotType.NAME, SlotType.COMPANY):
         return SPELLED

@@ -33,6 +33,8 @@ SAID = [
     (YES_NO, "Go ahead.", 0.16),
     (YES_NO, "yes but", 1.1),
     (YES_NO, "I am flesh.", 0.7),  # "I am, but", misheard
+    (YES_NO, "Yes, sir.", 0.7),  # "yes, so", misheard
+    (NUMBER, "Yes.", 0.7),  # "uh", misheard, or a number is to come
     (YES_NO, "No end", 1.1),  # "no, and"
     (MONEY, "two hundred a month ends", 1.1),
     (YES_NO, "Let me look.", 1.1),
@@ -65,7 +67,8 @@ SAID = [
     (EMAIL, "dana dot field", 1.2),
     (EMAIL, "dana at example dot com", 0.7),
     (EMAIL, "dana at", 1.1),
-    (ZIP, "nine oh two", 0.7),
+    (ZIP, "nine oh two", 1.0),
+    (ZIP, "nine oh two one", 0.7),
     (ZIP, "I have no idea", 0.19),
     (TEXT, "the boiler is leaking", 0.7),
     (NUMBER, "25 people,", 0.19),  # the recogniser sets commas at ends too
@@ -100,7 +103,8 @@ def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float
         (TEXT, "the boiler is leaking", 0.0, 0.9),
         (YES_NO, "", 0.9, 0.5),
         (NUMBER, "Add.", 0.1, 1.1),
-        (ZIP, "nine oh two", 0.3, 0.9),
+        (ZIP, "nine oh two one", 0.3, 0.9),
+        (ZIP, "nine oh two", 0.3, 1.2),
         (YES_NO, "yes", 0.0, 0.16),  # words tell: the voice is not asked
         (NUMBER, "about", 1.0, 1.1),
         (PHONE, "two oh two", 1.0, 1.2),
@@ -108,6 +112,22 @@ def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float
 )
 def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finished: float, seconds: float) -> None:
     assert patience(expect, text, finished) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("expect", "text", "ending", "seconds"),
+    [
+        (NUMBER, "forty-eight", 0.9, 0.19),
+        (NUMBER, "forty-eight", 0.1, 0.9),  # "forty, or", misheard
+        (NUMBER, "forty-eight", 0.55, 0.545),
+        (YES_NO, "yes", 0.5, 0.16),
+        (YES_NO, "yes", 0.2, 0.9),  # "uh", misheard
+        (NUMBER, "about", 0.1, 1.1),
+        (TEXT, "the boiler is leaking", 0.1, 0.9),
+    ],
+)
+def test_an_unsure_last_word_may_be_another(expect: Expect, text: str, ending: float, seconds: float) -> None:
+    assert patience(expect, text, None, ending) == pytest.approx(seconds)
 
 
 @given(st.sampled_from(KINDS), st.text(max_size=60), st.floats(0, 1), st.floats(0, 1))

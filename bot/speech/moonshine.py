@@ -32,6 +32,10 @@ _BONUS: Final = 3.0  #: log-probability added per hotword token
 _DIGIT_BONUS: Final = 2.0  #: log-probability for a digit's name where digits are dictated: "five five" is no "bye bye"
 #: "To-morrow" and "to-day", which the model learned from old books.
 _OLD_SPELLING: Final = re.compile(r"\b([Tt]o)-(morrow|day|night)\b")
+#: Where nothing follows them, these are heard as many a word; the decoder still gives them some probability there.
+_GOING_ON: Final = ("and", "or", "but", "so", "because", "um", "uh", "And", "Or", "But", "So")
+_GOES_ON, _DOUBTED = 0.03, 0.3  #: so probable, they make the last word so unsure
+_MARKS: Final = frozenset(".,?!…-")
 _LOOPS: Final = ((1, 7), (2, 4), (3, 4), (4, 3), (5, 3), (6, 3))  #: cycle, repeats: nobody says that, a decoder does
 
 Cache: TypeAlias = dict[str, npt.NDArray[np.float32]]
@@ -44,6 +48,7 @@ class Transcript:
     text: str
     confidence: float  #: exp(mean log-probability per token), the digits' bonus included, hotwords' not; 0..1
     biased: bool = False  #: a hotword was completed: then a low confidence is normal
+    ending: float = 1.0  #: how sure the last word is, 0..1; little where "and" or "or" would fit as well
 
 
 class Recogniser(Protocol):
@@ -103,6 +108,7 @@ class _Beam:
     done: bool = False
     acoustic: float = 0.0
     hit: bool = False
+    ending: float = 0.0  #: log-probability of the last word
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,26 @@ class _Search:
     root: _Node
     width: int
     favoured: npt.NDArray[np.int64] | None  #: tokens with a bonus
+    spelling: _Spelling
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """Which tokens begin a word, which are no part of one, and which go on."""
+
+    starts: frozenset[int]
+    marks: frozenset[int]
+    going_on: npt.NDArray[np.int64]
+
+    def ending(self, before: float, token: int, logp: npt.NDArray[np.float32]) -> float:
+        """Log-probability of the last word once `token` follows."""
+        if token in self.marks:
+            return before
+        sure = min(0.0, float(logp[token]))
+        if token not in self.starts:
+            return before + sure
+        goes_on = token not in self.going_on and float(np.exp(logp[self.going_on]).sum()) > _GOES_ON
+        return min(sure, float(np.log(_DOUBTED))) if goes_on else sure
 
 
 class Moonshine:
@@ -136,6 +162,7 @@ class Moonshine:
         self._tries: dict[tuple[str, ...], _Node] = {}
         spellings = (mark + form for word in _DIGIT_WORDS for form in (word, word.title()) for mark in ("", _SPACE))
         self._digits = np.array(sorted({self._ids[s.encode()] for s in spellings if s.encode() in self._ids}))
+        self._spelling = _spelling(self._vocabulary)
 
     def transcribe(
         self,
@@ -159,7 +186,7 @@ class Moonshine:
         hidden = self._encoder.run(
             None, {"input_values": audio[None], "attention_mask": np.ones((1, len(audio)), np.int64)}
         )[0]
-        search = _Search(self._trie(hotwords), 4 if hotwords else 1, self._digits if digits else None)
+        search = _Search(self._trie(hotwords), 4 if hotwords else 1, self._digits if digits else None, self._spelling)
         decoding = _Decoding(self._decoder, self._outputs, hidden)
         beams = [_Beam(0.0, (), 0, (search.root,))]
         for _ in range(int(len(audio) / RATE * _TOKENS_PER_S) + 6):
@@ -168,7 +195,8 @@ class Moonshine:
                 break
         best = beams[0]
         ids = best.ids[: len(best.ids) - _loop(best.ids)]
-        return Transcript(self._text(ids), float(np.exp(best.acoustic / max(1, len(best.ids)))), best.hit)
+        confidence = float(np.exp(best.acoustic / max(1, len(best.ids))))
+        return Transcript(self._text(ids), confidence, best.hit, float(np.exp(best.ending)))
 
     def _trie(self, hotwords: tuple[str, ...]) -> _Node:
         if (known := self._tries.get(hotwords)) is not None:
@@ -213,6 +241,14 @@ def _vocabulary(raw: bytes) -> list[bytes]:
         tokens.append(raw[i : i + size])
         i += size
     return tokens
+
+
+def _spelling(vocabulary: list[bytes]) -> _Spelling:
+    words = [token.decode("utf-8", "replace") for token in vocabulary]
+    starts = frozenset(i for i, word in enumerate(words) if i > _EOS and word.startswith(_SPACE))
+    marks = frozenset(i for i, word in enumerate(words) if i <= _EOS or word.strip(_SPACE) in _MARKS)
+    going_on = np.array([i for i, word in enumerate(words) if word.removeprefix(_SPACE) in _GOING_ON and i in starts])
+    return _Spelling(starts, marks, going_on)
 
 
 class _Decoding:
@@ -280,7 +316,7 @@ def _advance(beams: list[_Beam], decoding: _Decoding, search: _Search) -> list[_
         if search.favoured is not None:
             logp[search.favoured] += _DIGIT_BONUS
         for token in _promising(logp, beam.live, search.width):
-            candidates.append(_extend(beam, token, logp, row, search.root))
+            candidates.append(_extend(beam, token, logp, row, search))
     candidates.sort(key=lambda beam: -beam.score)
     return candidates[: search.width]
 
@@ -306,8 +342,9 @@ def _extend(
     token: int,
     favoured: npt.NDArray[np.float32],
     row: int,
-    root: _Node,
+    search: _Search,
 ) -> _Beam:
+    root = search.root
     live, earned = [root], 0.0
     for node in beam.live:
         if (child := node.next.get(token)) is not None:
@@ -323,4 +360,5 @@ def _extend(
         done=token == _EOS,
         acoustic=beam.acoustic + min(0.0, float(favoured[token])),
         hit=beam.hit or finished,
+        ending=0.0 if finished else search.spelling.ending(beam.ending, token, favoured),
     )
