@@ -23,6 +23,7 @@ AFTER_S: Final = 0.09  #: elsewhere, ready when the shortest patience ends
 LATER_S: Final = 0.13  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
+_SPEECH_WORDS: Final = 3  #: so many are no noise, though they may all be wrong
 _NOBODY: Final = frozenset({"you", "you you"})  #: what clicks and coughs are heard as, however sure it is
 _QUICK: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
 _DICTATED: Final = frozenset({SlotType.PHONE, SlotType.DIGITS})
@@ -191,9 +192,10 @@ class Guesses:
 
 
 def believed(transcript: Transcript) -> Transcript:
-    """Noise decodes to short guesses, mostly at low confidence: treat them as not heard."""
+    """Noise decodes to short guesses, mostly at low confidence: treat them as not heard. Of many words, something was said."""
     if transcript.biased:
         return transcript
     if transcript.confidence < _CONFIDENCE_MIN or transcript.text.lower().strip(".,?! ") in _NOBODY:
-        return Transcript("", transcript.confidence)
+        ending = 0.0 if transcript.text.count(" ") >= _SPEECH_WORDS - 1 else 1.0
+        return Transcript("", transcript.confidence, ending=ending)
     return transcript
