@@ -72,7 +72,7 @@ from store.live_holding import Holding
 
 log = logging.getLogger("leadline.job")
 
-_DECODER_NICE = 15
+_DECODER_NICE = 5  #: at 15 it got no processor for seconds on a machine that was full
 _APOLOGY_S = 8.0
 _STORED_S = 10.0  #: cut off from the room, how long this process waits to hand its state to Redis
 

@@ -60,7 +60,7 @@ def warm(process: JobProcess) -> None:
     """Load the call's modules in an idle process: with the fork server's pages this takes milliseconds."""
     import bot.job  # noqa: F401
 
-    os.nice(5)  # whoever carries packets comes first on a busy machine: late words are better than torn ones
+    os.nice(2)  # whoever carries packets comes first on a busy machine: late words are better than torn ones
 
 
 def load(server: AgentServer) -> float:
@@ -197,6 +197,8 @@ def dismiss() -> None:
 def main() -> None:
     """Run the worker; what a person can mend is said in one line, with exit code 1."""
     log_to_stderr()
+    # The framework's watch over the event loop wakes two threads of every call 50 times a second. Set it to look.
+    os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")  # noqa: TID251 - its only switch
     for noisy in ("alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
