@@ -29,6 +29,8 @@ def test_accuracy_floor(kind: SlotType, part: Part) -> None:
         (SlotType.INTEGER_RANGE, "somewhere between fifty and a hundred", (50, 100)),
         (SlotType.INTEGER_RANGE, "no, fifteen — not fifty", (15, 15)),
         (SlotType.INTEGER_RANGE, "we're just me", (1, 1)),
+        (SlotType.INTEGER_RANGE, "roughly a dozen and a half", (18, 18)),
+        (SlotType.INTEGER_RANGE, "one oh five", (105, 105)),
         (SlotType.MONEY, "ten and twenty thousand", (10_000, 20_000, "once")),
         (SlotType.MONEY, "$1,500 a month", (1500, 1500, "month")),
         (SlotType.TIMELINE, "not before summer", "6m+"),

@@ -95,7 +95,7 @@ PHRASES: Final[Mapping[str, tuple[str, ...]]] = {
         r"\bgive (?:me|us) (?:a |one |two |just )*(?:quick )?(?:sec|second|moment|minute|mo|beat)",
         r"\bdon't hang up\b",
         r"\bstay there\b",
-        r"\b(?:hold on|hang on|one (?:sec|second|moment|minute|tick)|just a (?:sec|second|moment|minute|tick)|give me a (?:sec|second|moment|minute|tick)|(?:(?<!no )(?<!no, )wait(?! no\b)(?!,? no\b)|bear with me|hold the line|let me (?:just )?(?:check|think|see|look|find|grab|get|pull|ask|turn))|two (?:secs|seconds|ticks|minutes please)|a moment please|half a (?:sec|second|moment|tick)|(?:a )?moment,? please|stay on the line|need a (?:second|moment|minute)|be right (?:back|with you)|where did i put)\b(?! (?:until|for the|to be|and see|til|till))",
+        r"\b(?:hold on|hang on|one (?:sec|second|moment|minute|tick)|just a (?:sec|second|moment|minute|tick)|give me a (?:sec|second|moment|minute|tick)|(?:(?<!no )(?<!no, )(?<!we )(?<!they )(?<!to )(?<!can't )(?<!it can )(?<!could )wait(?! no\b)(?!,? no\b)|bear with me|hold the line|let me (?:just )?(?:check|think|see|look|find|grab|get|pull|ask|turn))|two (?:secs|seconds|ticks|minutes please)|a moment please|half a (?:sec|second|moment|tick)|(?:a )?moment,? please|stay on the line|need a (?:second|moment|minute)|be right (?:back|with you)|where did i put)\b(?! (?:until|for the|to be|and see|til|till))",
     ),
     "repeat": (
         r"\b(?:say|repeat|come|run) (?:that|it|the question|this|yourself|that one)?(?: \w+)? ?(?:again|once more|one more time|by me|past me|please)\b",

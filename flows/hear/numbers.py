@@ -92,7 +92,8 @@ def _vague(part: Sequence[Word], at: int) -> Number | None:
     if word in ("half", "quarter"):
         return _fraction(part, at, here, 0.5 if word == "half" else 0.25)
     if word == "dozen":
-        return Number(12, 12, at, here + 1)
+        half = _and_a_half(part, here + 1) if _text(part, here + 1) == "and" else None
+        return Number(18, 18, at, half[1]) if half else Number(12, 12, at, here + 1)
     if here == at and word in ("hundred", "thousand") and not _counts_more(part, at):
         return _compound(part, at, here + 1, SCALES[word])
     if here > at and word in ("hundred", "thousand", "grand", "million", "billion"):
@@ -212,10 +213,12 @@ def _point(part: Sequence[Word], at: int, value: float) -> tuple[float, int]:
 
 
 def _spoken_pair(part: Sequence[Word], first: int, at: int, value: float) -> tuple[float, int]:
-    """Read "one fifty" as 150 and "twelve fifty" as 1250; "ten fifteen" stays two numbers, a range."""
+    """Read "one fifty" as 150, "one oh five" as 105 and "twelve fifty" as 1250; "ten fifteen" stays two numbers, a range."""
     if part[first].text[0].isdecimal() or not 1 <= value < 100 or value != int(value):
         return value, at
     word = _text(part, at)
+    if word in ("oh", "o") and value < 10 and 0 < (unit := UNITS.get(_text(part, at + 1), 0)) < 10:
+        return value * 100 + unit, at + 2  # "one oh five"
     if word not in TENS and not 10 <= UNITS.get(word, 0) < 20:
         return value, at
     after = _small(part, at)
