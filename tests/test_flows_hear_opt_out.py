@@ -89,3 +89,24 @@ def test_sparing_plain_answers_the_rules_loses_no_wish(part: Part) -> None:
 )
 def test_a_wait_before_another_wish_only_begins_it(text: str, wish: str) -> None:
     assert intent(text).name == wish
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("no need to call back", "not_interested"),
+        ("there's no point calling me back", None),
+        ("not calling back would be great", None),
+        ("why didn't you call back", None),
+        ("nobody called us back last time", None),
+        ("the sales team stopped phoning", None),
+        ("don't forget to call me back", "callback"),
+        ("I can't talk, call me back", "callback"),
+        ("no callbacks please", "opt_out"),
+        ("have your people stop phoning my wife", "opt_out"),
+        ("why don't you stop calling", "opt_out"),
+        ("We have never had any trouble with the old one", None),
+    ],
+)
+def test_a_call_back_is_wanted_refused_or_missed(text: str, wish: str | None) -> None:
+    assert intent(text).name == wish

@@ -25,6 +25,10 @@ _AGREES = re.compile(
 )
 
 
+#: "No need to call back" asks for no callback.
+_NO_CALLBACK = re.compile(
+    r"\b(?:no need|no point|no reason|no use|don't|do not|didn't|won't|not|never|nobody|no one|without|rather you)\b(?! forget| hesitate)[\w' ]{0,22}\b(?:call|ring|phon)\w*(?: \w+)? ?-?back"
+)
 #: With these "hold on" does ask for a moment; before any other wish it only begins it: "wait, who am I talking to?"
 _PAUSING = frozenset({"busy", "goodbye"})
 
@@ -59,7 +63,11 @@ def by_rules(text: str) -> Intent:
         found = Intent(name, CERTAINTY[name], span)
         if name == "wait":
             pause = found
-        elif not (name == "busy" and _AGREES.match(said)) and not (pause.name and name in _PAUSING):
+        elif not (
+            (name == "busy" and _AGREES.match(said))
+            or (name == "callback" and _NO_CALLBACK.search(said))
+            or (pause.name and name in _PAUSING)
+        ):
             return found
     return pause
 

@@ -16,7 +16,7 @@ _AFTER_ME = (
     r"again|any|ever|back|please|at|on|here|or|no|about|with|for|from|to|in|anymore|and|period|this|unless|under|like|thank|thanks|ok|okay|out|over|because|if|every|all|so|it|i|i'm|man|mate|buddy|pal|lady|"
     r"asshole|bro|dude|people|you|right|seriously|end|full|got|is|do|but|my|just|that|what|don't|we|we're|never|stop|take|remove|another"
 )
-_THEY = r"(?:they|we|he|she|customers|clients|callers|vendors|suppliers|who|sales|team|staff|nobody|i|the [\w-]+|our [\w-]+|my \w+|(?<!you )people|users|tenants|patients)"
+_THEY = r"(?:they|we|he|she|customers|clients|callers|vendors|suppliers|who|(?<!your )sales|(?<!your )team|(?<!your )staff|nobody|i|the [\w-]+|our [\w-]+|my \w+|(?<!you )(?<!your )people|users|tenants|patients)"
 
 _TALK: tuple[str, ...] = (
     # Calling shots and names.
@@ -51,6 +51,9 @@ _TALK: tuple[str, ...] = (
     rf"(?:{_THEY}) (?:\w+ )?(?:don't|do not|doesn't|never|didn't|can't|won't|hardly) (?:ever |even |really |actually |usually |always )?(?:call|ring|phone|contact|text)(?:s|ed)? (?!me again|us again|me any|us any|this number|here)(?:back|us back|me back|customers|clients|people|them|anyone|him|her|much|very|often|many|enough|every|cold|prospects|leads|suppliers|vendors|support|first|ahead|around)\b",
     r"(?:current |old |last )?(?:provider|supplier|vendor|contractor|company|firm|boss|colleagues?|they|he|she) (?:\w+ )?(?:never|don't|doesn't|didn't|won't) (?:ever )?(?:call|ring|phone|contact)s? (?:us|me)\b(?! again)",
     r"don't have (?:anyone|anybody|time|people|staff|enough people|somebody) to (?:call|ring|phone)",
+    r"(?:why|how come) (?:did(?:n't)?|do(?:n't)?|has(?:n't)?|have(?:n't)?|won't)?(?: ?(?:you|nobody|no one|anybody|anyone|they|your \w+))?(?: \w+){0,2} (?:never )?(?:call|ring|phon|rang|contact)\w*(?: me| us)? back\b",
+    r"(?:any|no|some|much|more|such|big|serious|little) troubles?\b(?! (?:from|with) you)(?! please)",
+    r"(?:don't|do not|didn't) forget to (?:call|ring|phone|contact)(?: me| us)?(?: back)?",
     r"(?:don't|do not|didn't) hesitate to (?:call|ring|phone|contact)(?: me| us)?|(?:don't|do not|wouldn't) mind (?:you |being |if you |a )?(?:call(?:ing|ed)?|ring(?:ing)?|contact(?:ing|ed)?)(?: me| us)?",
     r"(?:don't|do not|didn't) (?:need|have) to (?:call|ring|phone|contact)(?: me| us)? (?:back |again )?(?:first|ahead|before)",
     r"(?:no one|nobody) (?:has |ever |had )?(?:called|rang|phoned|contacted) (?:us|me)",
