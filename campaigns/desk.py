@@ -38,11 +38,12 @@ class Desk:
     owner: str
     packs: Mapping[str, RulePack]
     told: Callable[[str], None] = lambda _: None
+    simulated: bool = False  #: no telephone rings; real campaigns are not touched, as simulated ones else
 
     @property
     def queue(self) -> DialQueue:
         """The leads."""
-        return DialQueue(self.engine)
+        return DialQueue(self.engine, simulated=self.simulated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,11 @@ class Dialer:
     async def run(self) -> CampaignRow:
         """Dial until the campaign is over, paused, or `stop` was called; returns the campaign as it is then.
 
-        Cancelling leaves calls to whoever starts next. Raises sqlalchemy.exc.SQLAlchemyError when rows cannot be read.
+        Cancelling leaves calls to whoever starts next. Raises NotNow for a simulated campaign at a real desk and the other way
+        round, sqlalchemy.exc.SQLAlchemyError when rows cannot be read.
         """
+        there = await campaigns.get(self.desk.engine, self.plan.name)
+        campaigns.check_kind(there.name, there.simulated, self.desk.simulated)
         try:
             for row in await recovery.own(self.desk):
                 self._look_after(row)
@@ -89,9 +92,10 @@ class Dialer:
 
     async def _goes_on(self) -> bool:
         """Whether there is anything to dial for: the campaign runs, and no breaker has tripped."""
-        row = await campaigns.get(self.desk.engine, self.plan.name)
         now = self.desk.clock()
-        if row.state != "running":
+        row = await campaigns.get(self.desk.engine, self.plan.name)
+        row = await campaigns.begin_if_due(self.desk.engine, row, now)
+        if row.state not in ("running", "scheduled"):
             return False
         if row.end_at is not None and now >= row.end_at:
             await campaigns.move(self.desk.engine, row.name, "draining", now, reason="its end date is here")
@@ -99,7 +103,7 @@ class Dialer:
             return False
         if row.start_at is not None and now < row.start_at:
             self._seeing.wake = row.start_at
-        if self._seeing.stale:
+        if self._seeing.stale and row.state == "running":
             await self._ask_breakers(row)
             if (await campaigns.get(self.desk.engine, self.plan.name)).state != "running":
                 return False

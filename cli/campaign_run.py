@@ -89,6 +89,9 @@ async def _start(stack: str | None, campaign: str, how: How, detach: bool, asked
 
     async with database(stack) as engine:
         file = await resolve(engine, campaign)
+        for known in await campaigns.every(engine):
+            if known.name == file.campaign and known.state in campaigns.OVER:
+                raise Wrong(f"campaign {known.name!r} is {known.state}; a new one needs a name of its own")
         callers_ = await asyncio.to_thread(_checked, file, how, stack)
         told = await _foreseen(engine, file, callers_, how)
         if asked.as_json and asked.dry_run:
@@ -103,8 +106,7 @@ async def _start(stack: str | None, campaign: str, how: How, detach: bool, asked
             raise typer.Exit(NO)
         now = time.time()
         await campaigns.put(engine, file.spec(), now, whoever_runs_this())
-        await campaigns.note(engine, file.campaign, {"since": now})
-        row = await campaigns.move(engine, file.campaign, "running", now)
+        row = await campaigns.set_going(engine, file.campaign, now, simulated=how.simulate)
     return row if detach else await _dial(stack, how, row.name, quiet=asked.as_json)
 
 
@@ -197,10 +199,12 @@ def _leave(row: CampaignRow, as_json: bool, detached: bool) -> None:
         print_json({"campaign": row.name, "state": row.state, "reason": row.reason})
     else:
         why = f": {escape(row.reason)}" if row.reason else ""
+        if row.state == "scheduled" and row.start_at is not None:
+            why = f" until {moment(row.start_at)}"
         out().print(f"{row.name} is {row.state}{why}")
     if row.state == "paused":
         raise typer.Exit(PAUSED)
-    if row.state == "running" and not detached:
+    if row.state in ("running", "scheduled") and not detached:
         raise typer.Exit(INTERRUPTED)
 
 
@@ -229,7 +233,7 @@ async def _pause(stack: str | None, campaign: str, hangup: bool) -> tuple[Campai
 
     async with database(stack) as engine:
         row = await campaigns.move(engine, campaign, "paused", time.time(), reason=f"by {whoever_runs_this()}")
-        up = await attempts.under_way(engine, campaign=campaign) if hangup else ()
+        up = await attempts.under_way(engine, campaign=campaign) if hangup and not row.simulated else ()
     if up:
         async with open_api(find_target(stack).sip) as lk:
             for one in up:
@@ -261,10 +265,11 @@ async def _resume(stack: str | None, campaign: str, how: How, detach: bool, quie
 
     async with database(stack) as engine:
         row = await campaigns.get(engine, campaign)
-        if row.state != "running":
+        if row.state != "draft":
+            campaigns.check_kind(campaign, row.simulated, how.simulate)
+        if row.state not in ("running", "scheduled"):
             await asyncio.to_thread(_checked, from_spec(row.spec), how, stack)
-            await campaigns.note(engine, campaign, {**row.dialer, "since": time.time()})
-            row = await campaigns.move(engine, campaign, "running", time.time())
+            row = await campaigns.set_going(engine, campaign, time.time(), simulated=how.simulate, held=True)
     return row if detach else await _dial(stack, how, campaign, quiet)
 
 

@@ -1,4 +1,4 @@
-"""`leadline campaign status|watch|report`: how a campaign stands, live, and what it came to."""
+"""`leadline campaign list|status|watch|report`: which there are, how a campaign stands, live, and what it came to."""
 
 from __future__ import annotations
 
@@ -72,6 +72,8 @@ def _as_data(now: Standing) -> dict[str, Any]:
         "campaign": now.row.name,
         "state": now.row.state,
         "reason": now.row.reason,
+        "simulated": now.row.simulated,
+        "start_at": now.row.start_at,
         "leads": dict(now.counts.states),
         "closed": dict(now.counts.closed),
         "calls_up": len(now.up),
@@ -87,7 +89,7 @@ def _shown(now: Standing) -> Group:
     from campaigns.kpis import by_outcome, kpis
 
     row = now.row
-    head = f"[bold]{row.name}[/] is {row.state}{f': {escape(row.reason)}' if row.reason else ''}"
+    head = f"[bold]{row.name}[/] is {_state(row)}{f': {escape(row.reason)}' if row.reason else ''}"
     leads = Table.grid(padding=(0, 2))
     for state in _OPEN:
         if count := now.counts.states.get(state, 0):
@@ -107,12 +109,38 @@ def _shown(now: Standing) -> Group:
     return Group(*lines)
 
 
+def _state(row: CampaignRow) -> str:
+    """A campaign's state in words."""
+    until = f" and begins {moment(row.start_at)}" if row.state == "scheduled" and row.start_at is not None else ""
+    return f"{row.state}{until}{', simulated' if row.simulated else ''}"
+
+
 def _told(kpi: Kpi) -> str:
     if kpi.value is None:
         return "-"
     if kpi.parts is not None:
         return f"{kpi.value:.1%} ({kpi.parts[0]}/{kpi.parts[1]})"
     return f"{kpi.value:,.2f}".rstrip("0").rstrip(".")
+
+
+def list_(as_json: AsJson = False, name: Stack = None) -> None:
+    """List all campaigns, the newest first."""
+    from store import campaigns
+
+    async def read() -> tuple[CampaignRow, ...]:
+        async with database(name) as engine:
+            return await campaigns.every(engine)
+
+    with told_plainly():
+        rows = asyncio.run(read())
+    if as_json:
+        shown = ("name", "state", "reason", "simulated", "start_at", "end_at", "started_at", "ended_at")
+        print_json([{key: getattr(row, key) for key in shown} for row in rows])
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(row.name, _state(row), escape(row.reason))
+    out().print(table if rows else "no campaign yet; `leadline campaign init NAME` begins one")
 
 
 def status(campaign: Name, as_json: AsJson = False, name: Stack = None) -> None:

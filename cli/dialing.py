@@ -152,6 +152,7 @@ async def dialer_for(room: Room, row: CampaignRow) -> Dialer:
         owner=room.how.name,
         packs=load_packs(room.how.rules),
         told=room.told,
+        simulated=room.lk is None,
     )
     return Dialer(desk, plan)
 
@@ -218,7 +219,7 @@ async def serve(room: Room) -> None:
                 room.told(f"{name}: {_why(task)}")
         if not stopping.is_set():
             for row in await campaigns.every(room.engine):
-                if row.state == "running" and row.name not in working:
+                if _is_ours(row) and row.name not in working:
                     try:
                         dialer = await dialer_for(room, row)
                     except StoreError as wrong:
@@ -229,6 +230,11 @@ async def serve(room: Room) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_S):
                 await (stopping.wait() if not stopping.is_set() else asyncio.sleep(0.2))
+
+
+def _is_ours(row: CampaignRow) -> bool:
+    """Whether dialers with telephones look after it: a simulation is dialled only by the command that began it."""
+    return row.state in ("running", "scheduled") and not row.simulated
 
 
 def _why(task: asyncio.Task[CampaignRow]) -> str:

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 metadata = sa.MetaData()
 
 # state: draft scheduled running paused draining completed canceled archived; `reason` says why it is paused.
-# `dialer` is the dialer's own: canary, breakers. `spec_hash` names the version of the campaign's file.
+# `dialer` is the dialer's own: canary, breakers. `spec_hash` names the version of the campaign's file. `simulated`: its
+# calls reach no telephone; which it is is said at its first start, and stays so.
 campaigns = sa.Table(
     "campaigns",
     metadata,
@@ -26,6 +27,7 @@ campaigns = sa.Table(
     sa.Column("started_at", sa.Double),
     sa.Column("ended_at", sa.Double),
     sa.Column("dialer", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 # Every version of every campaign's file, as it was checked; attempts keep the version that they ran.

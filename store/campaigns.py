@@ -56,6 +56,7 @@ class CampaignRow:
     started_at: float | None
     ended_at: float | None
     dialer: Mapping[str, Any]
+    simulated: bool = False
 
 
 def hash_of_spec(spec: Mapping[str, Any]) -> str:
@@ -112,12 +113,7 @@ async def move(engine: AsyncEngine, name: str, state: str, now: float, *, reason
     Raises UnknownCampaign, NotNow for a step that there is not.
     """
     async with writing(engine) as connection:
-        query = sa.select(campaigns).where(campaigns.c.name == name)
-        if connection.dialect.name == "postgresql":
-            query = query.with_for_update()
-        there = (await connection.execute(query)).mappings().first()
-        if there is None:
-            raise UnknownCampaign(name)
+        there = await _locked(connection, name)
         if state != there["state"] and state not in NEXT[there["state"]]:
             raise NotNow(f"campaign {name!r} is {there['state']}: from there it cannot become {state}")
         values: dict[str, object] = {"state": state, "reason": reason}
@@ -129,10 +125,49 @@ async def move(engine: AsyncEngine, name: str, state: str, now: float, *, reason
     return await get(engine, name)
 
 
-async def note(engine: AsyncEngine, name: str, dialer: Mapping[str, Any]) -> None:
-    """Keep what the dialer wants to know again after a restart."""
+async def set_going(
+    engine: AsyncEngine, name: str, now: float, *, simulated: bool = False, held: bool = False
+) -> CampaignRow:
+    """Let a campaign run, or be scheduled until its `start_at`; breakers count from `now` on. `held`: only one that is
+    paused, runs or waits for its time.
+
+    A simulated campaign is never called by a telephone later, nor a real one simulated. Raises UnknownCampaign, NotNow.
+    """
     async with writing(engine) as connection:
-        await connection.execute(sa.update(campaigns).where(campaigns.c.name == name).values(dialer=dict(dialer)))
+        there = await _locked(connection, name)
+        state, start_at = there["state"], there["start_at"]
+        if held and state == "draft":
+            raise NotNow(f"campaign {name!r} was not started yet; `leadline campaign start {name}` does")
+        goal = "scheduled" if start_at is not None and now < start_at else "running"
+        if state != goal and goal not in NEXT[state]:
+            raise NotNow(f"campaign {name!r} is {state}: from there it cannot become {goal}")
+        if "since" in there["dialer"]:
+            check_kind(name, there["simulated"], simulated)
+        values = {"state": goal, "reason": "", "simulated": simulated, "dialer": {**there["dialer"], "since": now}}
+        if goal == "running" and there["started_at"] is None:
+            values["started_at"] = now
+        await connection.execute(sa.update(campaigns).where(campaigns.c.name == name).values(values))
+    return await get(engine, name)
+
+
+def check_kind(name: str, is_simulated: bool, simulated: bool) -> None:
+    """Raise NotNow when a simulated campaign is to be called by telephone, or a real one to be simulated."""
+    if is_simulated == simulated:
+        return
+    was, other = ("simulated", "a real one") if is_simulated else ("real", "a simulation")
+    fix = "add --simulate, or " if is_simulated else ""
+    raise NotNow(f"campaign {name!r} is {was}: {fix}give {other} a name of its own in another file")
+
+
+async def begin_if_due(engine: AsyncEngine, row: CampaignRow, now: float) -> CampaignRow:
+    """The campaign as it is at `now`: one that was scheduled until then runs."""
+    if row.state != "scheduled" or (row.start_at is not None and now < row.start_at):
+        return row
+    async with writing(engine) as connection:
+        still = (campaigns.c.name == row.name) & (campaigns.c.state == "scheduled")
+        begun = {"state": "running", "started_at": sa.func.coalesce(campaigns.c.started_at, now)}
+        await connection.execute(sa.update(campaigns).where(still).values(begun))
+    return await get(engine, row.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +197,17 @@ async def counts(engine: AsyncEngine, name: str) -> Counts:
             key = (tuple(row["states"]), tuple(row["zones"]), float(row["opens_at"]))
             shown[key] = shown.get(key, 0) + lying[row["id"]]
     return Counts(states, closed, tuple((*key, count) for key, count in sorted(shown.items())))
+
+
+async def _locked(connection: AsyncConnection, name: str) -> sa.RowMapping:
+    """A campaign's row, which nobody else changes before this transaction ends. Raises UnknownCampaign."""
+    query = sa.select(campaigns).where(campaigns.c.name == name)
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update()
+    there = (await connection.execute(query)).mappings().first()
+    if there is None:
+        raise UnknownCampaign(name)
+    return there
 
 
 async def _tally(connection: AsyncConnection, column: sa.Column[Any], where: sa.ColumnElement[bool]) -> dict[str, int]:

@@ -48,17 +48,21 @@ class NewAttempt:
 
 
 class DialQueue:
-    """What one dialer, or several, take leads from. All times are Unix seconds."""
+    """What one dialer, or several, take leads from. All times are Unix seconds.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    A queue is for real campaigns or for simulated ones: of the other kind no lead is taken and no attempt begins.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, simulated: bool = False) -> None:
         self._engine = engine
+        self._simulated = simulated
 
     async def take(self, campaign: str, owner: str, now: float, lease_s: float) -> Taken | None:
         """Take the next lead: callbacks that are due, then retries, then fresh ones by priority and age; None when
         there is nothing to take at `now`. Leads whose time is over are closed as expired on the way."""
         async with writing(self._engine) as connection:
             for _ in range(_RACES):
-                found = await _next(connection, campaign, now)
+                found = await _next(connection, campaign, now, simulated=self._simulated)
                 if found is None:
                     return None
                 row, kind = found
@@ -108,12 +112,13 @@ class DialQueue:
 
     async def begin(self, attempt: NewAttempt, now: float, held_s: float) -> bool:
         """Keep an attempt before its INVITE; the lead is held for `held_s` more. False: `owner` does not hold the lead
-        any more, its campaign does not run, or its number has opted out. Then nothing may be sent."""
+        any more, its campaign does not run or is of the other kind, or its number has opted out. Then nothing may be sent."""
         held = (leads.c.id == attempt.lead) & (leads.c.state == "leased") & (leads.c.owner == attempt.owner)
         under_way = {"state": "dialing", "due_at": now + held_s, "tries": leads.c.tries + 1, "changed_at": now}
         row = {name: getattr(attempt, name) for name in NewAttempt.__dataclass_fields__}
         row |= {"state": "dialing", "begun_at": now, "decision": dict(attempt.decision), "flags": []}
         runs = sa.exists().where(campaigns.c.name == attempt.campaign, campaigns.c.state == "running")
+        runs = runs.where(campaigns.c.simulated == self._simulated)
         async with writing(self._engine) as connection:
             moved = await connection.execute(sa.update(leads).where(held, leads.c.due_at > now, runs).values(under_way))
             if not moved.rowcount or await suppressed(connection, attempt.number):
@@ -142,10 +147,14 @@ async def move_to_next_phone(connection: AsyncConnection, lead: int, number: str
     return True
 
 
-async def _next(connection: AsyncConnection, campaign: str, now: float) -> tuple[sa.RowMapping, Kind] | None:
+async def _next(
+    connection: AsyncConnection, campaign: str, now: float, *, simulated: bool
+) -> tuple[sa.RowMapping, Kind] | None:
     """The lead to take, in one query over two indexes: the first callback that is due, the first retry, or the best of
     all shelves' first ones."""
-    row = (await connection.execute(_NEXT, {"campaign": campaign, "now": now})).mappings().first()
+    row = (
+        (await connection.execute(_NEXT, {"campaign": campaign, "now": now, "simulated": simulated})).mappings().first()
+    )
     return (row, _KINDS[row["rank"]]) if row is not None else None
 
 
@@ -176,7 +185,9 @@ def _next_query() -> sa.Select[Any]:
     found = sa.union_all(
         due(0, "wait_callback"), due(1, "wait_retry"), sa.select(sa.literal(2).label("rank"), fresh.c.id)
     ).subquery()
-    return sa.select(leads, found.c.rank).join(found, leads.c.id == found.c.id).order_by(found.c.rank).limit(1)
+    of_kind = sa.exists().where(campaigns.c.name == campaign, campaigns.c.simulated == sa.bindparam("simulated"))
+    joined = sa.select(leads, found.c.rank).join(found, leads.c.id == found.c.id).where(of_kind)
+    return joined.order_by(found.c.rank).limit(1)
 
 
 _NEXT: Final = _next_query()

@@ -53,8 +53,10 @@ class Office:
     agents: int = 100
     told: list[str] = field(default_factory=list)
 
-    def dialer(self, owner: str = "dialer-1", far_end: FarEnd | None = None, **plan: Any) -> Dialer:
-        """One more dialer."""
+    def dialer(
+        self, owner: str = "dialer-1", far_end: FarEnd | None = None, *, simulated: bool = False, **plan: Any
+    ) -> Dialer:
+        """One more dialer; `simulated` says which campaigns it takes."""
 
         async def free() -> int:
             return self.agents
@@ -68,6 +70,7 @@ class Office:
             owner,
             PACKS,
             self.told.append,
+            simulated,
         )
         options: Mapping[str, Any] = {"inbound": 0, "idle_s": 0.01, **plan}
         return Dialer(desk, Plan(self.file, "h1", (OURS,), "carrier", **options))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -15,6 +17,7 @@ from sip.outcome import Ending, Outcome
 from store import attempts, campaigns, leads
 from store.attempts import CallBack
 from store.database import open_calls
+from store.dialing import DialQueue, NewAttempt
 from store.staging import NewLead, Place
 from tests import campaign_world
 from tests.campaign_world import SEATTLE, WASHINGTON, World, a_campaign
@@ -176,10 +179,52 @@ async def test_a_caller_id_that_made_its_calls_of_the_day_makes_the_campaign_wai
 
 
 async def test_nobody_is_rung_before_the_campaign_begins(world: World) -> None:
-    office = await an_office(world, lambda _: BUYER, text=FILE + "start_at: 2026-12-02T10:00-05:00\n")
+    begins = datetime(2026, 12, 2, 10, tzinfo=ZoneInfo("America/New_York")).timestamp()
+    text = FILE + "start_at: 2026-12-02T10:00-05:00\n"
+    office = await an_office(world, lambda _: BUYER, text=text)
     await world.add(new_lead(1))
+    await campaigns.move(world.engine, "spring", "paused", NOON)
+    assert (await campaigns.set_going(world.engine, "spring", NOON)).state == "scheduled"
     await until_quiet(office)
     assert office.exchange.invited == []
+    assert (await campaigns.get(world.engine, "spring")).state == "scheduled"
+    later = await an_office(world, lambda _: BUYER, text=text, start=begins)
+    assert (await later.dialer().run()).state == "completed"
+    assert [one.number for one in later.exchange.invited] == [number(1)]
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+async def test_a_simulation_is_not_dialled_nor_a_real_campaign_simulated(world: World, simulated: bool) -> None:
+    office = await an_office(world, lambda _: BUYER)
+    text = FILE.replace("spring", "rehearsal")
+    rehearsal = await an_office(world, lambda _: BUYER, text=text)
+    await world.add(new_lead(1))
+    await world.add(new_lead(2), campaign="rehearsal")
+    await campaigns.set_going(world.engine, "rehearsal", NOON, simulated=True)
+    wrong = office if simulated else rehearsal
+    name = wrong.file.campaign
+    with pytest.raises(campaigns.NotNow, match="is real" if simulated else "is simulated"):
+        await wrong.dialer(simulated=simulated).run()
+    queue = DialQueue(world.engine, simulated=simulated)
+    other = DialQueue(world.engine, simulated=not simulated)
+    assert await queue.take(name, "dialer-1", NOON, 60.0) is None
+    taken = await other.take(name, "dialer-1", NOON, 60.0)
+    assert taken is not None
+    new = NewAttempt("a1", taken.lead.id, name, taken.lead.number, "+12025550100", "h1", "dialer-1", "fresh", {})
+    assert not await queue.begin(new, NOON, 60.0)
+    assert await other.begin(new, NOON, 60.0)
+    assert wrong.exchange.invited == []
+
+
+async def test_what_a_campaign_is_is_said_at_its_first_start(world: World) -> None:
+    await an_office(world, lambda _: BUYER, text=FILE.replace("spring", "rehearsal"))
+    for _ in range(2):
+        await campaigns.set_going(world.engine, "rehearsal", NOON, simulated=True)
+    with pytest.raises(campaigns.NotNow, match="is simulated: add --simulate, or give a real one a name"):
+        await campaigns.set_going(world.engine, "rehearsal", NOON)
+    await campaigns.set_going(world.engine, "spring", NOON)
+    with pytest.raises(campaigns.NotNow, match="is real: give a simulation a name of its own"):
+        await campaigns.set_going(world.engine, "spring", NOON, simulated=True)
 
 
 async def test_a_callback_is_kept_at_its_time_and_a_missed_one_the_next_day(world: World) -> None:

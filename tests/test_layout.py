@@ -40,6 +40,7 @@ RECORDS = {
     "BotSettings": "settings: one flat section",
     "ConsoleSettings": "settings: one flat section",
     "CampaignFile": "the keys that a campaign file may have",
+    "CampaignRow": "a row of the table of campaigns",
     "FlowFile": "the keys that a flow file may have",
     "Notes": "what the engine remembers of a call besides the answers: flat, as the state is written down",
     "SlotFile": "the keys that a question may have in a flow file",
