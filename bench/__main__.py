@@ -36,15 +36,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=8, help="chaos: which moments")
     parser.add_argument("--target", choices=("job", "worker"), default="job", help="chaos: what is killed")
     parser.add_argument("--leads", type=int, default=4000, help="dialer: how many leads the campaign has")
+    parser.add_argument("--sip", action="store_true", help="dialer: real calls instead of a simulated far end")
     parser.add_argument("--cps", type=float, default=5.0, help="pace: the trunk's limit")
     parser.add_argument("--database", default="", help="pace: URL of an empty database; without: SQLite")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     try:
         if given.name == "dialer":  # forks, so no event loop may run yet
-            from bench.dialer import kills
-
-            found = kills(given.kills, given.leads, given.seed)
+            found = _kills(given)
         elif given.name in ("pace", "campaign"):
             found = asyncio.run(_dialing(given))
         else:
@@ -60,6 +59,16 @@ def main() -> int:
     if given.json:
         given.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _kills(given: argparse.Namespace) -> dict[str, object]:
+    if given.sip:
+        from bench.campaign_kills import kills_over_sip
+
+        return asyncio.run(kills_over_sip(given.edge, given.kills, min(given.leads, 999), given.seed))
+    from bench.dialer import kills
+
+    return kills(given.kills, given.leads, given.seed)
 
 
 async def _dialing(given: argparse.Namespace) -> dict[str, object]:

@@ -197,7 +197,7 @@ async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[st
     people = crowd(count)
     began = time.monotonic()
     async with opened(where.at.database_url) as engine:
-        await _prepare(engine, list(people))
+        await prepare(engine, list(people))
         rung: Counter[str] = Counter()
         heard = Heard()
 
@@ -211,7 +211,7 @@ async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[st
 
         async with (
             Phone(user="crowd", on_call=take) as phone,
-            _dialer(where, engine, phone.port, concurrency) as dialer,
+            seated(where, engine, phone.port, concurrency) as dialer,
         ):
             running = asyncio.create_task(dialer.run())
             await _until_settled(engine, running, count)
@@ -243,7 +243,8 @@ class Heard:
         return {"first_heard_ms": {"n": len(self.waits), "p50": p50, "p95": p95, "max": most}}
 
 
-async def _prepare(engine: Any, numbers: Sequence[str]) -> None:
+async def prepare(engine: Any, numbers: Sequence[str]) -> None:
+    """A campaign that runs, with these leads."""
     now = time.time()
     file = read_campaign(FILE, "real.yaml")
     await campaigns.put(engine, file.spec(), now, "bench")
@@ -260,7 +261,8 @@ async def _prepare(engine: Any, numbers: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def _dialer(where: Edge, engine: Any, port: int, concurrency: int) -> AsyncIterator[Dialer]:
+async def seated(where: Edge, engine: Any, port: int, concurrency: int) -> AsyncIterator[Dialer]:
+    """A dialer of that campaign; its trunk is the phone on this port."""
     file = read_campaign(FILE.replace("concurrency: 4", f"concurrency: {concurrency}"), "real.yaml")
     flow_file = await asyncio.to_thread(one_question, where.folder)
     flow, calls = load_flow(flow_file), SqlCalls(engine)

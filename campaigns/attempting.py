@@ -141,7 +141,7 @@ async def carry_out(desk: Desk, plan: Plan, new: NewAttempt, lead: LeadRow) -> K
     pacing = plan.file.pacing
     known = {**plan.file.variables, **_known(lead)}
     ring = Ring(new.id, new.number, new.caller_id, round(pacing.ring), round(pacing.max_call), known)
-    async with _held(desk, plan, new.id):
+    async with held(desk, plan, new.id):
         placed = await desk.far_end.place(ring, last_word)
         if isinstance(placed, Refused):
             await not_placed(desk, new.id, new.lead, placed)
@@ -222,7 +222,7 @@ async def not_placed(desk: Desk, attempt: str, lead: int, why: Refused) -> None:
 
 
 @asynccontextmanager
-async def _held(desk: Desk, plan: Plan, attempt: str) -> AsyncIterator[None]:
+async def held(desk: Desk, plan: Plan, attempt: str) -> AsyncIterator[None]:
     """While this goes on, the lead and the places stay ours."""
 
     async def renew() -> None:

@@ -212,8 +212,11 @@ class Dialer:
             self._spawn(self._see_to_its_end(row), str(row["id"]))
 
     async def _see_to_its_end(self, row: Mapping[str, Any]) -> None:
-        outcome = await recovery.look_after(self.desk, self.plan, row)
-        log.info("attempt %s, left behind: %s", row["id"], outcome)
+        try:
+            outcome = await recovery.look_after(self.desk, self.plan, row)
+            log.info("attempt %s, left behind: %s", row["id"], outcome)
+        finally:
+            await self._leave(str(row["id"]))
 
     def _spawn(self, work: Coroutine[Any, Any, None], attempt: str) -> None:
         task = asyncio.create_task(work, name=f"attempt.{attempt}")

@@ -64,7 +64,9 @@ class LiveKitFarEnd:
                 return None
             if not await gate.is_up(self.lk, attempt):
                 gone_at = gone_at or now
-            if (gone_at is not None and now > gone_at + min(_RECORD_S, limit_s)) or now > until + _RECORD_S:
+            if gone_at is None and now > until:
+                return None  # it goes on
+            if gone_at is not None and now > gone_at + min(_RECORD_S, limit_s):
                 return None if call.answered_at is None else await self._told(call)
             await asyncio.sleep(_POLL_S)
 

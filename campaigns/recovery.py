@@ -7,7 +7,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
-from campaigns.attempting import not_placed, settle
+from campaigns.attempting import held, not_placed, settle
 from campaigns.desk import HELD_S, Desk, Plan
 from campaigns.far_end import Refused
 from campaigns.outcomes import answered, kind
@@ -46,7 +46,8 @@ async def look_after(desk: Desk, plan: Plan, row: Mapping[str, Any]) -> str:
     up = await desk.far_end.is_up(attempt)
     log.info("attempt %s: its dialer died, its call is %s", attempt, "up" if up else "over")
     limit = plan.file.pacing.max_call + 30 if up else _LOOK_S
-    talk = await _talk(desk, attempt, limit)
+    async with held(desk, plan, attempt):
+        talk = await desk.far_end.talk(attempt, limit)
     if talk is None:
         if up:
             await desk.far_end.hang_up(attempt)
@@ -54,14 +55,3 @@ async def look_after(desk: Desk, plan: Plan, row: Mapping[str, Any]) -> str:
     if row["answered_at"] is None:
         await attempts.note(desk.engine, attempt, answered_at=max(0.0, desk.clock() - talk.seconds))
     return (await settle(desk, plan, attempt, answered(talk), talk)).name
-
-
-async def _talk(desk: Desk, attempt: str, limit_s: float) -> Any:
-    """Wait for the end of a call in pieces, saying in between that somebody does."""
-    until = desk.clock() + limit_s
-    while True:
-        piece = min(HELD_S / 3, until - desk.clock())
-        talk = await desk.far_end.talk(attempt, max(0.0, piece))
-        if talk is not None or desk.clock() >= until or not await desk.far_end.is_up(attempt):
-            return talk
-        await attempts.hold(desk.engine, attempt, desk.owner, desk.clock() + HELD_S)

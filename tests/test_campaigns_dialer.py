@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from campaigns.far_end import Ring, Withheld
+from campaigns.far_end import Ring
 from campaigns.simulated import CROWD, Person, SimulatedFarEnd, by_number
-from sip.outcome import Ending, Outcome
 from store import attempts, campaigns, leads
 from store.attempts import CallBack
 from store.database import open_calls
@@ -23,6 +22,7 @@ from tests import campaign_world
 from tests.campaign_world import SEATTLE, WASHINGTON, World, a_campaign
 from tests.databases import Databases
 from tests.dialer_world import FILE, NOON, Office, an_office
+from tests.far_end_contract import go, keeps_the_contract
 from tests.waiting import eventually
 
 HOUR = 3600.0
@@ -284,28 +284,15 @@ async def test_who_comes_back_never_rings_again(world: World) -> None:
 
 
 async def test_the_far_end_simulated_keeps_the_contract(world: World) -> None:
-    office = await an_office(world, by_number)
+    people = {number(1): Person(486, rings_s=1), number(2): Person(rings_s=1, talks_s=3000)}
+    office = await an_office(world, lambda called: people[called])
     end = SimulatedFarEnd(office.exchange)
-    asked = list[str]()
+    await keeps_the_contract(end, number(1), number(2), lambda: [one.number for one in office.exchange.invited])
 
-    async def go() -> None:
-        asked.append("go")
 
-    async def stop() -> None:
-        raise Withheld("not now")
-
-    ring = Ring("a1", number(1), "+12025550100", ringing_s=1)
-    assert getattr(await end.place(ring, stop), "rule", "") == "withheld"
+async def test_the_far_end_simulated_calls_fictional_numbers_only(world: World) -> None:
+    office = await an_office(world, by_number)
+    refused = await SimulatedFarEnd(office.exchange).place(Ring("a2", "+12024561111", "+12025550100"), go)
+    assert getattr(refused, "rule", "") == "fictional"
     assert office.exchange.invited == []
-    assert await end.talk("a1", 0.01) is None
-    assert not await end.is_up("a1")
-    outcome = await end.place(ring, go)
-    assert isinstance(outcome, Outcome)
-    assert (asked, len(office.exchange.invited)) == (["go"], 1)
-    talk = await end.talk("a1", 5)
-    assert (talk is not None) == (outcome.name is Ending.ANSWERED)
-    assert not await end.is_up("a1")
-    await end.hang_up("a1")
-    real = Ring("a2", "+12024561111", "+12025550100")
-    assert getattr(await end.place(real, go), "rule", "") == "fictional"
     assert sum(share for share, _ in CROWD) == 100
