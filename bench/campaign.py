@@ -72,6 +72,7 @@ METHOD: Final = (
 )
 _PLACE: Final = Place("GB", ("GB",), ("Europe/London",))
 _QUIET_S: Final = 0.7
+_LATE_S: Final = 1.0
 
 
 async def _bot_turn(call: PhoneCall, since: float | None = None) -> float:
@@ -219,7 +220,18 @@ async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[st
             await running
             errors = [repr(error) for error in phone.errors]
         seconds = round(time.monotonic() - began, 1)
-        return {**await _judged(engine, people, rung), **heard.told(), "errors": errors, "seconds": seconds}
+        late = [await _story(engine, people, number, at) for number, at in heard.late]
+        told = {**heard.told(), "late": late, "errors": errors, "seconds": seconds}
+        return {**await _judged(engine, people, rung), **told}
+
+
+async def _story(engine: Any, people: Mapping[str, Manner], number: str, heard_at: float) -> str:
+    """What was going on until somebody heard the first word, in seconds before that."""
+    rows = await attempts.ended_since(engine, "real", 0, limit=10_000)
+    calls = [row["id"] for row in rows if row["number"] == number and row["invited_at"] is not None]
+    seen = [one for id_ in calls for one in await SqlCalls(engine).happenings(id_)]
+    told = ", ".join(f"{one.at - heard_at:+.2f} {one.source} {one.name}" for one in seen)
+    return f"{people[number].name}: {told}"
 
 
 @dataclass(slots=True)
@@ -227,6 +239,7 @@ class Heard:
     """When the bot was first heard at the phone, in seconds since its 200 OK left."""
 
     waits: list[float] = field(default_factory=list)
+    late: list[tuple[str, float]] = field(default_factory=list)  #: number, and when it heard the first word
 
     async def listen(self, call: PhoneCall) -> None:
         """Wait for the bot's first sound, if the call is ever answered."""
@@ -234,6 +247,8 @@ class Heard:
             await call.wait_answered(20)
             answered = call.t["answer"]
             self.waits.append(await call.media.wait_speech(answered) - answered)
+            if self.waits[-1] > _LATE_S:
+                self.late.append((call.to_user, answered + self.waits[-1]))
 
     def told(self) -> dict[str, object]:
         """In ms."""

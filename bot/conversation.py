@@ -205,7 +205,7 @@ class Conversation:
     def _heard(self, turn: Utterance) -> Heard:
         self._clock.silences = 0
         self._body.history.heard(turn, self._slot())
-        return Heard(turn.decided_at, turn.text, confidence=turn.confidence)
+        return Heard(turn.decided_at, turn.text, confidence=turn.confidence, spoken_s=turn.voiced_s)
 
     def _hear(self, turn: Utterance) -> None:
         event = self._heard(turn)

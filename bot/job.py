@@ -59,7 +59,7 @@ from campaigns.settings import GateSettings
 from flows.engine import begin, step
 from flows.flow import Flow
 from flows.handover import DESTINATIONS
-from flows.model import Answered, Direction, HumanLeft, HungUp, Resumed, Say
+from flows.model import Answered, Direction, HumanLeft, HungUp, Machine, Resumed, Say
 from flows.patience import patience
 from flows.prompts import fixed
 from flows.recording import LAW
@@ -74,6 +74,7 @@ log = logging.getLogger("leadline.job")
 
 _DECODER_NICE = 5  #: at 15 it got no processor for seconds on a machine that was full
 _APOLOGY_S = 8.0
+_GREETING_S = 3.0
 _STORED_S = 10.0  #: cut off from the room, how long this process waits to hand its state to Redis
 
 
@@ -130,6 +131,8 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
         known = await known_call(stores.calls, order) if before.snapshot is None else None
         flow = await flow_of(stores.calls, known, order, before)
         parts.line.watch()
+        if known is not None:
+            await _ready_to_greet(parts.studio, flow, known)
         await parts.line.stage("ready")
         async with leaving_when_superseded(holding, parts.inbox):
             arrived = await wait_for_caller(
@@ -259,6 +262,16 @@ async def _finish(seat: Seat, state: State, switchboard: Switchboard) -> None:
     await hang_up(seat.ctx.api, seat.ctx.room)
 
 
+async def _ready_to_greet(studio: Studio, flow: Flow, known: NewCall) -> None:
+    """Render the greeting of a call that goes out before its INVITE: some telephones answer at once, and whoever hears
+    nothing for two seconds was abandoned (16 CFR 310.4(b)(4)). Late words are better than none, so it is not waited for long."""
+    studio.fixed = frozenset(fixed(flow))
+    state = begin(flow, call_id=known.id, direction=known.direction, at=known.created_at, lead=known.lead)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_GREETING_S):
+            await _prepare_first_words(studio, flow, state)
+
+
 async def _prepare_first_words(studio: Studio, flow: Flow, state: State) -> None:
     """Render what will be said first while the phone still rings; the engine is pure, so asking it costs nothing.
 
@@ -321,6 +334,8 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         def hear(pcm: Pcm, at: float) -> None:
             recorder.caller(pcm, at)
             gate.push(pcm, at)
+            if (tone := senses.tones.push(pcm, at)) is not None:
+                inbox.put(Reported(Machine(tone.ended_at, "tone", tone.spoken_s)))
 
         inbox.attach(hear)
         mouth = Mouth(EchoingSpeaker(RecordedSpeaker(line.speaker, recorder), gate), studio)

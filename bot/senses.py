@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from bot import preload
+from bot.beep import BeepSense, ToneSense
 from bot.hosted import HostedRecogniser, PluginActivity
 from bot.hosted_stt import HostedStream
 from bot.hosted_voice import HostedVoice
@@ -26,6 +27,7 @@ class Senses:
     spare: Voice | None  #: takes over when a hosted voice fails
     activity: Activity
     turn_model: TurnModel | None  #: None: words and silence alone
+    tones: ToneSense
 
     async def close(self) -> None:
         """The call is over."""
@@ -53,4 +55,4 @@ def open_senses(settings: BotSettings) -> Senses:
     spare = preload.VOICE if tts is not None else None
     activity = PluginActivity(vad) if vad is not None else VoiceActivity(builtin())
     turn_model = SoundsFinished() if settings.turn_detector == "v1-mini" else None
-    return Senses(recogniser, voice, spare, activity, turn_model)
+    return Senses(recogniser, voice, spare, activity, turn_model, BeepSense())

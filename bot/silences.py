@@ -9,7 +9,7 @@ from bot.floor import Floor
 from bot.patter import COURTESY, DEFECTS_MAX
 from flows.model import BargeIn, Operator, Resumed, Say
 
-_NOT_OURS: Final = frozenset({"new", "transfer", "human", "over"})  #: stages in which the bot need not speak
+_NOT_OURS: Final = frozenset({"new", "transfer", "human", "mailbox", "over"})  #: stages in which the bot need not speak
 
 
 def bridge(

@@ -12,8 +12,6 @@ from flows.asking import ask, give_up, go_on, hold, listen, miss, repeat, silenc
 from flows.flow import CALLBACK, Flow
 from flows.hear import intent
 from flows.hear.heard import NO_INTENT, Hearing, Intent
-from flows.hear.intents import only_answers
-from flows.hear.machine import answered_by
 from flows.lines import INTENTS_ANSWERED
 from flows.model import (
     EMPTY,
@@ -90,12 +88,11 @@ def step(flow: Flow, state: State, event: Event) -> tuple[State, tuple[Effect, .
         case Pressed():
             _pressed(turn, event)
         case Silence():
-            if turn.focus.stage in _ASKING and not _too_long(turn):
-                silence(turn)
+            _silent(turn)
         case Resumed():
             _resumed(turn)
         case Machine():
-            machines.answered(turn, event.kind)
+            machines.answered(turn, event)
         case Found() | Done() | Interrupted() | TransferDone() | TransferFailed():
             _reported(turn, event)
         case Operator():
@@ -128,10 +125,7 @@ def _heard(turn: Turn, event: Heard) -> None:
     if recording.objects(turn, text):
         recording.take_objection(turn, text)
         return
-    if turn.focus.stage not in _ASKING or _too_long(turn):
-        return
-    outbound = turn.state.context.direction is Direction.OUTBOUND
-    if outbound and not only_answers(text) and (kind := answered_by(text)) and machines.answered(turn, kind):
+    if turn.focus.stage not in (*_ASKING, "mailbox") or _too_long(turn) or machines.answered(turn, event):
         return
     if turn.focus.silences:
         turn.refocus(changed(turn.focus, silences=0))
@@ -213,6 +207,13 @@ def _too_long(turn: Turn) -> bool:
     return True
 
 
+def _silent(turn: Turn) -> None:
+    if turn.focus.stage == "mailbox":
+        machines.leave_message(turn)
+    elif turn.focus.stage in _ASKING and not _too_long(turn):
+        silence(turn)
+
+
 def _pressed(turn: Turn, event: Pressed) -> None:
     outbound = turn.state.context.direction is Direction.OUTBOUND
     if turn.focus.stage not in _ASKING:
@@ -263,6 +264,8 @@ def _resumed(turn: Turn) -> None:
     if stage in _ASKING and not _too_long(turn):
         turn.add_line("resumed")
         repeat(turn)
+    elif stage == "mailbox":
+        listen(turn, machines.NO_TONE_S)
 
 
 def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | TransferFailed) -> None:

@@ -165,6 +165,7 @@ class Heard:
     text: str
     meaning: Meaning | None = None
     confidence: float = 1.0
+    spoken_s: float = 0.0  #: how long the turn was
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +200,17 @@ class Resumed:
     at: float
 
 
-#: Who answered a call of ours.
-AnsweredBy: TypeAlias = Literal["human", "voicemail", "screening", "ivr", "unknown"]
+#: Who answered a call of ours; "tone": a steady tone has ended, as mailboxes have it before they record.
+AnsweredBy: TypeAlias = Literal["human", "voicemail", "screening", "ivr", "tone", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Answering machine detection has a verdict."""
+    """Answering machine detection has a verdict. `spoken_s`: how long the far end spoke right before a tone."""
 
     at: float
     kind: AnsweredBy
+    spoken_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

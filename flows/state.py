@@ -13,7 +13,8 @@ NO_ANSWERS: Mapping[str, Answer] = MappingProxyType({})
 NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 #: What is going on. "human": an operator has taken over and the bot is silent. "closing": the last words are spoken.
-Stage: TypeAlias = Literal["new", "ask", "confirm", "transfer", "human", "closing", "over"]
+#: "mailbox": one has answered, and its tone is waited for.
+Stage: TypeAlias = Literal["new", "ask", "confirm", "transfer", "human", "mailbox", "closing", "over"]
 
 
 @dataclass(frozen=True)  # no slots: see `model.changed`

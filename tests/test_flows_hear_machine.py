@@ -10,7 +10,7 @@ from flows.codec import dump_state, load_state
 from flows.engine import begin, step
 from flows.flow import Flow
 from flows.hear.machine import answered_by
-from flows.model import Answered, Direction, End, Heard, Say
+from flows.model import Answered, Direction, Effect, End, Heard, Machine, Say, Silence
 from flows.record import record
 from flows.schema import parse_flow
 from flows.yamltext import FlowError
@@ -117,13 +117,39 @@ def test_the_record_says_which_machine_answered(text: str, kind: str | None) -> 
         assert "calling there about our scheduling software" in said
 
 
+#: What was heard, in order, and how the call ends; "" is a call that goes on.
+EVIDENCE = [
+    ("a tone after an opening", [Machine(AT, "tone", 4.0)], "voicemail"),
+    ("a tone out of nowhere", [Machine(AT, "tone", 0.6)], ""),
+    ("a tone after an answer", [Heard(AT, "yes"), Machine(AT, "tone", 4.0)], ""),
+    ("a long opening with a word of theirs", [Heard(AT, "we are away from our desks", spoken_s=9.0)], "voicemail"),
+    ("a short one", [Heard(AT, "I'm away from my desk", spoken_s=2.0)], ""),
+    ("a long one of a person", [Heard(AT, "well hello there who is it that wants to speak to me", spoken_s=9.0)], ""),
+]
+
+
+@pytest.mark.parametrize(("name", "heard", "disposition"), EVIDENCE)
+def test_length_and_tones_are_evidence(name: str, heard: list[Heard | Machine], disposition: str) -> None:
+    state, _ = step(B2B, begin(B2B, call_id="c1", direction=Direction.OUTBOUND, at=AT), Answered(AT))
+    effects: tuple[Effect, ...] = ()
+    for event in heard:
+        state, effects = step(B2B, state, event)
+    ends = [effect.disposition for effect in effects if isinstance(effect, End)]
+    assert ends == ([disposition] if disposition else []), name
+
+
 def test_a_message_is_left_only_by_a_flow_that_tells_a_number() -> None:
     told = "This is Example Software. To opt out call 800 555 0199, day or night."
     flow = spoken_on_machines(told)
     state, _ = step(flow, begin(flow, call_id="c1", direction=Direction.OUTBOUND, at=AT), Answered(AT))
     state, effects = step(flow, state, Heard(AT, "please leave a message after the tone"))
-    assert [effect.text for effect in effects if isinstance(effect, Say)] == [told]
-    assert [effect.disposition for effect in effects if isinstance(effect, End)] == ["voicemail"]
+    assert not any(isinstance(effect, Say | End) for effect in effects), "nobody speaks into a greeting"
+    state, effects = step(flow, state, Heard(AT + 1, "or press one for more options"))
+    assert not any(isinstance(effect, Say | End) for effect in effects)
+    for recording in (Machine(AT + 3, "tone"), Silence(AT + 6)):
+        _, effects = step(flow, state, recording)
+        assert [effect.text for effect in effects if isinstance(effect, Say)] == [told]
+        assert [effect.disposition for effect in effects if isinstance(effect, End)] == ["voicemail"]
     with pytest.raises(FlowError, match="tells no number"):
         spoken_on_machines("This is Example Software. We will call again.")
 

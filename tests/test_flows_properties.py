@@ -125,7 +125,12 @@ anything = st.one_of(
     caller,
     st.builds(Answered, at=at),
     st.builds(Interrupted, at=at, effect_id=ids, spoken=st.just("Hi")),
-    st.builds(Machine, at=at, kind=st.sampled_from(["human", "voicemail", "screening", "ivr", "unknown"])),
+    st.builds(
+        Machine,
+        at=at,
+        kind=st.sampled_from(["human", "voicemail", "screening", "ivr", "tone", "unknown"]),
+        spoken_s=st.floats(0, 9),
+    ),
     st.builds(Found, at=at, effect_id=ids, result=st.just({"zone": "America/Chicago"})),
     st.builds(TransferDone, at=at, effect_id=ids),
     st.builds(TransferFailed, at=at, effect_id=ids),

@@ -40,6 +40,11 @@ _PHRASES: Final = (
     ("voicemail", r"\b(?:record your message|finished recording|hang up or press)\b"),
 )  # fmt: skip
 _KNOWN: Final = Phrases(_PHRASES)
+#: Words that tell a recording only where somebody speaks long without a pause.
+_RECORDED: Final = re.compile(
+    r"\b(?:messages?|voice ?mail|mail ?box|tone|beep|you(?:'ve| have) (?:reached|called)|(?:get|call) (?:back to )?you back|name and (?:\w+ )?number"
+    r"|not (?:here|available|in)|unavailable|away from|as soon as (?:i|we|possible)|thank you for calling|website|press)\b"
+)
 #: A person who answers for another one: offers, asks, and speaks of somebody.
 _PERSON: Final = re.compile(
     r"\b(?:can|could|may|shall|should) i (?:take|give|pass|get|tell|ask)|\b(?:would|do|did) you (?:like|want|care|wish) to (?:leave|record)"
@@ -53,3 +58,9 @@ def answered_by(text: str) -> Kind | None:
     if _PERSON.search(said):
         return None
     return cast("Kind | None", next((name for name, _ in _KNOWN.find(said)), None))
+
+
+def sounds_recorded(text: str) -> bool:
+    """Whether a long opening has words of recordings."""
+    said = plain(text)
+    return bool(_RECORDED.search(said)) and not _PERSON.search(said)
