@@ -13,7 +13,7 @@ from cli.stack.problem import StackError
 
 NAMES = (
     *("turns", "bargein", "greeting", "capacity", "slots", "spoken", "endpointing"),
-    *("chaos", "storage", "browser", "lists", "dialer", "campaign", "pace"),
+    *("chaos", "storage", "browser", "lists", "dialer", "campaign", "pace", "machines"),
 )
 
 
@@ -107,6 +107,10 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.spoken import spoken
 
             return await asyncio.to_thread(spoken)
+        case "machines":
+            from bench.machines import machines
+
+            return await asyncio.to_thread(machines)
         case "endpointing":
             from bench.endpointing import endpointing, tell
 
