@@ -33,6 +33,8 @@ The customer you are calling is currently unavailable, please try again later.
 The subscriber you have dialed is not available.
 We are not able to take your call right now.
 Hey it's Mike, leave a message.
+Please leave your name and number and we'll call you back.
+Leave your name, number and a short message.
 """.strip().splitlines()
 SCREENING = """
 If you record your name and reason for calling, I'll see if this person is available.
@@ -59,6 +61,7 @@ Good morning, plumbing, how can I help you?
 She's not available right now, can I take a message?
 He's in a meeting, would you like to leave a message?
 You can leave a message with me.
+Leave a message with my assistant.
 I can't talk right now, call me later.
 I'm not available until Tuesday.
 We have an answering machine at the office.

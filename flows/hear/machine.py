@@ -14,7 +14,7 @@ _GONE: Final = r"(?:not |un)(?:available|able)(?: to \w+ (?:your|the|this) \w+)?
 _KEY: Final = r"(?:one|two|three|four|five|six|seven|eight|nine|zero|\d|star|pound)"
 _PHRASES: Final = (
     # a screener asks for a name and a reason, and may put the call through
-    ("screening", r"\b(?:record|state|say|give|tell me|leave) your name(?: and| after|,)"),
+    ("screening", r"\b(?:record|state|say|give|tell me) your name(?: and| after|,)(?! (?:\w+ )?(?:phone |telephone )?number)"),
     ("screening", r"\bname and (?:the |your )?reason for\b"),
     ("screening", r"\bi'll see if (?:this|the|that) (?:person|party) is available\b"),
     ("screening", r"\b(?:call assist|call screen\w*|screening (?:service|assistant|this call|your call|the call))\b"),
@@ -31,7 +31,7 @@ _PHRASES: Final = (
     ("ivr", r"\b(?:mail ?box|voice ?mail)(?: \w+){0,4} (?:is full(?! of)|cannot accept|is not set up|has not been set up|isn't set up)\b"),
     ("ivr", r"\b(?:number|line|call)(?: \w+){0,5} (?:cannot be completed|has been disconnected|is no longer in service|is not in service)\b"),
     # a mailbox
-    ("voicemail", r"\b(?:leave|record) (?:(?:me|us|him|her|them|a|an|your|the|\w+) ){0,3}(?:message|name and (?:\w+ )?number|number and)\b"),
+    ("voicemail", r"\b(?:leave|record) (?:(?:me|us|him|her|them|a|an|your|the|\w+) ){0,3}(?:message|name,? (?:and )?(?:\w+ )?(?:phone |telephone )?number|number and)\b"),
     ("voicemail", r"\breached (?:the )?(?:\w+ ){0,5}(?:voice ?mail|voice mail ?box|mail ?box|answering (?:machine|service)|messaging)\b"),
     ("voicemail", r"\bforwarded to (?:an? )?(?:\w+ )?(?:voice|mail|messag)\w*"),
     ("voicemail", rf"\b(?:person|party|customer|subscriber|user|number) (?:that )?(?:you(?:'re| are|'ve| have)? |i )?(?:\w+ ){{0,4}}(?:is|are) (?:currently )?{_GONE}\b"),
@@ -48,7 +48,7 @@ _RECORDED: Final = re.compile(
 #: A person who answers for another one: offers, asks, and speaks of somebody.
 _PERSON: Final = re.compile(
     r"\b(?:can|could|may|shall|should) i (?:take|give|pass|get|tell|ask)|\b(?:would|do|did) you (?:like|want|care|wish) to (?:leave|record)"
-    r"|\byou (?:can|could|may) leave (?:it|that|one|a message) with\b"
+    r"|\b(?:you (?:can|could|may) leave (?:it|that|one)|leave (?:a|your|the) message) with\b"
 )
 
 
