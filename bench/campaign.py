@@ -276,13 +276,16 @@ async def prepare(engine: Any, numbers: Sequence[str]) -> None:
 
 
 @asynccontextmanager
-async def seated(where: Edge, engine: Any, port: int, concurrency: int) -> AsyncIterator[Dialer]:
+async def seated(
+    where: Edge, engine: Any, port: int, concurrency: int, abandoned_stop: float = DEFAULT.abandoned_stop
+) -> AsyncIterator[Dialer]:
     """A dialer of that campaign; its trunk is the phone on this port."""
     file = read_campaign(FILE.replace("concurrency: 4", f"concurrency: {concurrency}"), "real.yaml")
     flow_file = await asyncio.to_thread(one_question, where.folder)
     flow, calls = load_flow(flow_file), SqlCalls(engine)
     await calls.keep_flow(flow.hash, flow.name, await asyncio.to_thread(flow_file.read_text))
     short = replace(DEFAULT, blocked=10**6, short_share=2.0, average_s=0.0, opted_out=2.0)  # these calls are short
+    short = replace(short, abandoned_stop=abandoned_stop)
     caller = CallerId(OURS, owned=True, answered=True)
     async with where.livekit() as lk, RedisLive(where.at.redis_url) as live, RedisPace(where.at.redis_url) as pace:
         route = Route(f"127.0.0.1:{port}")

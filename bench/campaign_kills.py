@@ -30,6 +30,7 @@ METHOD: Final = (
     "dialer, until every lead was called or its call is unknown"
 )
 _AT_ONCE: Final = 4
+_NEVER: Final = 2.0  #: a share that no breaker reaches: this is about deaths
 _LIFE_S: Final = (0.3, 7.0)
 _START_S: Final = 60.0
 _LAST_S: Final = 240.0
@@ -54,8 +55,10 @@ class Switchboard:
     async def take(self, call: PhoneCall) -> None:
         """Take a call as whoever has that number does."""
         self.rung.append((call.to_user, time.time()))
+        listening = asyncio.create_task(self.heard.listen(call), name="bench.heard")
         with contextlib.suppress(TimeoutError):
             await self.people[call.to_user].take(call)
+        await listening
 
 
 async def _killed(where: Edge, count: int, lead_count: int, seed: int) -> dict[str, object]:
@@ -68,7 +71,7 @@ async def _killed(where: Edge, count: int, lead_count: int, seed: int) -> dict[s
             for _ in range(count):
                 await _one_life(where, phone.port, rng.uniform(*_LIFE_S))
                 met += len(await attempts.under_way(engine)) > 0
-            async with seated(where, engine, phone.port, _AT_ONCE) as dialer:
+            async with seated(where, engine, phone.port, _AT_ONCE, _NEVER) as dialer:
                 running = asyncio.create_task(dialer.run())
                 await _until_all_called(engine, running, lead_count)
                 dialer.stop()
@@ -76,7 +79,15 @@ async def _killed(where: Edge, count: int, lead_count: int, seed: int) -> dict[s
             errors = [repr(error) for error in phone.errors]
     seconds = round(time.monotonic() - began, 1)
     found = await _judged(where, board)
-    return {"kills": count, "killed_in_calls": met, "leads": lead_count, "seconds": seconds, **found, "errors": errors}
+    return {
+        "kills": count,
+        "killed_in_calls": met,
+        "leads": lead_count,
+        "seconds": seconds,
+        **found,
+        **board.heard.told(),
+        "errors": errors,
+    }
 
 
 async def _one_life(where: Edge, port: int, seconds: float) -> None:
@@ -143,7 +154,7 @@ async def _dial(folder: str, port: int) -> None:
 
     at = Endpoints.of(Path(folder), dict(os.environ))  # noqa: TID251 - given by the benchmark
     where = Edge("here", at, Path(folder), {})
-    async with opened(at.database_url) as engine, seated(where, engine, port, _AT_ONCE) as dialer:
+    async with opened(at.database_url) as engine, seated(where, engine, port, _AT_ONCE, _NEVER) as dialer:
         sys.stdout.buffer.write(_DIALLING)
         sys.stdout.flush()
         await dialer.run()
