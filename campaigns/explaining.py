@@ -25,6 +25,9 @@ def explained(
         yield f"opted out on {entry.since:%Y-%m-%d}: {entry.scope}{about}, by {entry.source or 'a source that is not known'}"
     if not ledger.suppressions:
         yield "opt-outs: none"
+    if ledger.registry is not None:
+        said = "lists it" if ledger.registry.listed else "does not list it"
+        yield f"the do-not-call registry {said}, by its list of {ledger.registry.checked_at:%Y-%m-%d}"
     limits = campaign.limits
     yield f"tries in this campaign: {ledger.tries} of {limits.tries}"
     recent = [f"{attempt.at:%Y-%m-%d %H:%M UTC}" for attempt in ledger.attempts]

@@ -27,9 +27,10 @@ from campaigns.policy.terms import (
 from flows.model import Direction
 from store import tables
 from store.calls import NO_CONTACT
-from store.campaign_tables import attempts, registry_checks
+from store.campaign_tables import attempts
 from store.consents import Kept, read_consents
 from store.leads import LeadRow
+from store.registry import word_of
 from store.suppression import suppressed
 from store.transaction import rows_of
 
@@ -125,8 +126,8 @@ async def _attempts(connection: AsyncConnection, number: str, now: float) -> tup
 
 
 async def _registry(connection: AsyncConnection, number: str) -> Registry | None:
-    rows = await rows_of(connection, sa.select(registry_checks).where(registry_checks.c.number == number))
-    return Registry(_moment(rows[0]["checked_at"]), rows[0]["listed"]) if rows else None
+    word = await word_of(connection, number)
+    return None if word is None else Registry(_moment(word[0]), word[1])
 
 
 async def _caller(connection: AsyncConnection, caller: CallerId | None, now: float) -> CallerId | None:

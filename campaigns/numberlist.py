@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,7 +20,8 @@ from campaigns.numbers import classify
 from store.audit import Entry, note
 from store.consents import Given
 from store.permissions import import_opt_outs, keep_batch
-from store.staging import begin_import, finish_import
+from store.registry import area_of, put_lists, put_registry
+from store.staging import begin_import, discard, finish_import
 from store.suppression import CAMPAIGN, OptOut
 from store.transaction import AT_ONCE, writing
 
@@ -70,6 +74,71 @@ async def import_dnc(
         else:
             taken.new += len(entries)
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A national registry's list: whose it is, the day from which it is (Unix seconds), where its numbers are from, and
+    areas (like +1202) that it covers although none of its numbers are there."""
+
+    authority: str
+    as_of: float
+    region: str
+    areas: tuple[str, ...] = ()
+
+
+async def import_registry(
+    engine: AsyncEngine,
+    file: Path,
+    of: Registry,
+    by: str,
+    now: Callable[[], float],
+    *,
+    skip_invalid: bool = False,
+    dry_run: bool = False,
+) -> Taken:
+    """Keep a registry's whole list. When all of it is in, numbers of its areas which are not on it count as asked about.
+
+    A row that cannot be read may be a listed number: with one, nothing rests on the list unless `skip_invalid`. `new`
+    counts all numbers. Raises ListError, ImportRunning, OSError.
+    """
+    taken, areas = Taken(), Counter[str](dict.fromkeys(of.areas, 0))
+    key = f"{of.authority} {datetime.fromtimestamp(of.as_of, UTC).isoformat()}"
+
+    async def whole() -> None:
+        if not areas:
+            raise ListError("the list has no number and no --area: it would say nothing about anybody")
+        if taken.invalid and not skip_invalid:
+            line, why = next(iter(taken.refused.items()))
+            told = f"{taken.invalid} rows cannot be read (line {line}: {why}), and may be listed numbers"
+            raise ListError(f"{told}: mend the file, or say --skip-invalid. No call rests on this list")
+        if not dry_run:
+            await put_lists(engine, areas, of.authority, of.as_of)
+
+    batches = _batches(engine, "registry", file, by, now, taken, dry_run=dry_run, key=key, before_done=whole)
+    async for _, rows in batches:
+        numbers = _listed(rows, of.region, taken)
+        areas.update(map(area_of, numbers))
+        taken.new += len(numbers)
+        if not dry_run:
+            await put_registry(engine, [(number, of.as_of, True) for number in numbers])
+    return taken
+
+
+def _listed(rows: list[tuple[int, list[str], Reader]], region: str, taken: Taken) -> list[str]:
+    numbers = set[str]()
+    for line, cells, reader in rows:
+        try:
+            told = told_in(reader, cells)
+        except RowError as wrong:
+            taken.refuse(line, str(wrong))
+            continue
+        written = told.get("custom.area_code", "") + told.get("phone", "")
+        if number := classify(written, region).e164:
+            numbers.add(number)
+        else:
+            taken.refuse(line, f"{written[:40]!r} is no telephone number")
+    return sorted(numbers)
 
 
 def _opt_out(told: Mapping[str, str], region: str, entry: OptOut) -> OptOut:
@@ -138,19 +207,31 @@ async def _batches(
     taken: Taken,
     *,
     dry_run: bool,
+    key: str = "",
+    before_done: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncIterator[tuple[int, list[tuple[int, list[str], Reader]]]]:
-    """Yield the import's id and its rows, batch by batch; keep that it was done, with its audit entry."""
+    """Yield the import's id and its rows, batch by batch; keep that it was done, with its audit entry.
+
+    An import with `before_done`, which is asked whether all is well, is forgotten when a ListError is raised.
+    """
     digest = sha256_of(file)
     begun = 0
     if not dry_run:
-        started = await begin_import(engine, kind, "", digest, file.name, now(), by)
+        started = await begin_import(engine, kind, key, digest, file.name, now(), by)
         if started.finished_at is not None:
             taken.again = True
             return
         begun = started.id
     columns: dict[str, str] = {}
-    for batch in _rows(file, columns):
-        yield begun, batch
+    try:
+        for batch in _rows(file, columns):
+            yield begun, batch
+        if before_done is not None:
+            await before_done()
+    except ListError:
+        if begun and before_done is not None:
+            await discard(engine, begun)
+        raise
     if not dry_run:
         counts = {"new": taken.new, "known": taken.known, "invalid": taken.invalid}
         await finish_import(engine, begun, counts, columns, now())
@@ -180,5 +261,7 @@ def _with_header(lines: Iterator[str]) -> tuple[Iterator[str], bool]:
         first = next(lines, "")
     except UnicodeDecodeError as wrong:
         raise ListError(f"the file is no UTF-8 text (byte {wrong.start}); save it as “CSV UTF-8”") from None
+    if re.fullmatch(r"\d{3},\d{7}\s*", first):  # as the FTC's files are: area code, number
+        return itertools.chain(["area code,phone\n", first], lines), True
     bare = classify(next(csv.reader([first]), [""])[0] if first.strip() else "").e164
     return itertools.chain(["phone\n"] if bare else [], [first] if first else [], lines), bool(bare)

@@ -1,10 +1,12 @@
-"""`leadline dnc add|remove|import|export|check`: who must not be called; in force in the moment in which it is said."""
+"""`leadline dnc add|remove|import|registry|export|check`: who must not be called; in force in the moment in which it is said."""
 
 from __future__ import annotations
 
 import asyncio
 import csv
+import re
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,12 +32,13 @@ from cli.consent import Number, Region, day, moment_of, tell, there
 from cli.places import whoever_runs_this
 
 if TYPE_CHECKING:
-    from campaigns.numberlist import Taken
+    from campaigns.numberlist import Registry, Taken
+    from store.registry import RegistryList
     from store.suppression import OptOut
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Numbers that must not be called: add, remove, import, export, check. One list for campaigns, calls by hand and "
+    help="Numbers that must not be called: add, remove, import, registry, export, check. One list for campaigns, calls by hand and "
     "what callers say or press.",
 )
 
@@ -128,6 +131,86 @@ def import_(
 
     with told_plainly():
         tell(asyncio.run(go()), as_json=as_json, dry_run=dry_run)
+
+
+@app.command()
+def registry(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The registry's whole list: area code,number or numbers. Without: what is known."),
+    ] = None,
+    authority: Annotated[str, typer.Option("--authority", help="Whose registry it is: ftc, lnnte, tps.")] = "",
+    as_of: Annotated[str, typer.Option("--as-of", help="The day the list was got on, like 2026-11-02.")] = "",
+    area: Annotated[
+        list[str] | None,
+        typer.Option("--area", help="An area that the list covers though no number of it is on it: +1202."),
+    ] = None,
+    skip_invalid: Annotated[bool, typer.Option("--skip-invalid", help="Rows that are no numbers list nobody.")] = False,
+    region: Region = "US",
+    by: By = "",
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    name: Stack = None,
+) -> None:
+    """Import a national registry's whole list for the areas in it; without FILE, show which lists are known and how old.
+
+    It is asked where something less than written consent is enough: a number whose area's list is too old (United States
+    and Canada 31 days, Britain 28) is not called. The same file of the same day again changes nothing.
+    """
+    with told_plainly():
+        if file is None:
+            _tell_lists(asyncio.run(_lists(name)), as_json)
+            return
+        of = _registry(authority, as_of, region, area or [])
+        tell(
+            asyncio.run(_import_registry(name, there(file), of, by, skip_invalid, dry_run)),
+            as_json=as_json,
+            dry_run=dry_run,
+        )
+
+
+def _registry(authority: str, as_of: str, region: str, areas: list[str]) -> Registry:
+    from campaigns.numberlist import Registry
+
+    if not authority.strip() or not as_of:
+        raise Wrong("say whose list it is and from which day: --authority ftc --as-of 2026-11-02")
+    day_ = moment_of("--as-of", as_of)
+    if day_ > time.time():
+        raise Wrong(f"--as-of {as_of} is in the future")
+    for area in areas:
+        if not re.fullmatch(r"\+1\d{3}|\+[2-9]\d{0,2}", area):
+            raise Wrong(f"--area {area!r} is no area; write it like +1202, or +44 for a whole country")
+    return Registry(authority.strip(), day_, region, tuple(areas))
+
+
+async def _import_registry(
+    stack: str | None, file: Path, of: Registry, by: str, skip_invalid: bool, dry_run: bool
+) -> Taken:
+    from campaigns.numberlist import import_registry
+
+    async with database(stack) as engine:
+        who = by or whoever_runs_this()
+        return await import_registry(engine, file, of, who, time.time, skip_invalid=skip_invalid, dry_run=dry_run)
+
+
+async def _lists(stack: str | None) -> tuple[RegistryList, ...]:
+    from store.registry import lists
+
+    async with database(stack) as engine:
+        return await lists(engine)
+
+
+def _tell_lists(known: tuple[RegistryList, ...], as_json: bool) -> None:
+    told = [{**asdict(one), "age_days": round((time.time() - one.as_of) / 86_400, 1)} for one in known]
+    if as_json:
+        print_json(told)
+        return
+    for one, age in ((row, (time.time() - row.as_of) / 86_400) for row in known):
+        out().print(
+            f"{one.prefix}: {one.numbers:,} numbers, {escape(one.authority)}, {day(one.as_of)}, {age:.0f} days old"
+        )
+    if not known:
+        out().print("no list of a registry is known: nobody is called on less than written consent")
 
 
 @app.command()

@@ -55,7 +55,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     "consent": Entry(
         "cli.consent:app", "Permissions to call: add, import, show, revoke. Kept for years. Not legal advice."
     ),
-    "dnc": Entry("cli.dnc:app", "Numbers that must not be called: add, remove, import, export, check."),
+    "dnc": Entry("cli.dnc:app", "Numbers that must not be called: add, remove, import, registry, export, check."),
     "lead": Entry("cli.lead:app", "Leads of campaigns: show, suppress, reset."),
     "callbacks": Entry("cli.callbacks:app", "Calls that people asked for: list."),
     "rules": Entry("cli.rules:app", "Calling rules: which are installed, and what they say. Not legal advice."),

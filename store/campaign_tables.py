@@ -209,3 +209,13 @@ registry_checks = sa.Table(
     sa.Column("checked_at", sa.Double, nullable=False),
     sa.Column("listed", sa.Boolean, nullable=False),
 )
+
+# Whose whole list of an area is on record, and from which day it is: numbers of the area that are not on it are not listed.
+registry_lists = sa.Table(
+    "registry_lists",
+    metadata,
+    sa.Column("prefix", sa.String, primary_key=True),
+    sa.Column("authority", sa.String, nullable=False),
+    sa.Column("as_of", sa.Double, nullable=False),
+    sa.Column("numbers", sa.Integer, nullable=False),
+)

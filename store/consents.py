@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from store.campaign_tables import consent_texts, consents, registry_checks
-from store.transaction import insert_into, pieces, rows_of, writing
+from store.campaign_tables import consent_texts, consents
+from store.transaction import insert_into, pieces, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,6 @@ async def revoke(
         theirs &= consents.c.purpose == purpose
     gone = sa.update(consents).where(theirs).values(revoked_at=now, revoked_how=how)
     return (await connection.execute(gone)).rowcount
-
-
-async def put_registry(engine: AsyncEngine, words: Sequence[tuple[str, float, bool]]) -> None:
-    """Keep what the national registry said: number, when, whether it lists it. The newest word stays."""
-    async with writing(engine) as connection:
-        for some in pieces(words):
-            put = insert_into(connection, registry_checks)
-            put = put.values([{"number": n, "checked_at": at, "listed": listed} for n, at, listed in some])
-            newer = {"checked_at": put.excluded.checked_at, "listed": put.excluded.listed}
-            put = put.on_conflict_do_update(
-                index_elements=["number"], set_=newer, where=put.excluded.checked_at > registry_checks.c.checked_at
-            )
-            await connection.execute(put)
 
 
 def _kept(row: sa.RowMapping) -> Kept:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.campaign_tables import attempts, callbacks, consents, leads, phones, registry_checks
+from store.campaign_tables import attempts, callbacks, consents, leads, phones
+from store.registry import forget as forget_registry
 from store.subject import ERASED, Subject
 
 #: Tables of lists, which may be long: what they hold is found by their indexes, or by the number's last digits.
@@ -49,9 +50,9 @@ async def forget_leads(connection: AsyncConnection, subject: Subject, done: Coun
 
 
 async def _forget_permissions(connection: AsyncConnection, numbers: Sequence[str], done: Counter[str]) -> None:
-    for table in (consents, registry_checks):
-        gone = await connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
-        done[table.name] += gone.rowcount
+    gone = await connection.execute(sa.delete(consents).where(consents.c.number.in_(numbers)))
+    done["consents"] += gone.rowcount
+    done["registry_checks"] += await forget_registry(connection, numbers)
 
 
 def worth_a_look(table: sa.Table, subject: Subject) -> sa.ColumnElement[bool]:

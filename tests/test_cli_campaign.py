@@ -6,13 +6,14 @@ import asyncio
 import csv
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from store import erasure, leads
+from store import erasure, leads, registry
 from store.database import opened
 from store.subject import Subject
 
@@ -125,6 +126,68 @@ def test_the_list_goes_out_and_comes_in_as_it_was(run: Run) -> None:
     rows = [list(csv.DictReader(Path(name).read_text().splitlines())) for name in ("dnc.csv", "after.csv")]
     keys = [sorted((row["phone"], row["scope"], row["about"], row["expires_at"]) for row in some) for some in rows]
     assert keys[0] == keys[1]
+
+
+def days_ago(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).date().isoformat()
+
+
+def test_a_registry_is_asked_by_area_and_by_age(run: Run, tmp_path: Path) -> None:
+    Path("ftc.txt").write_text("202,5550134\n202,5550136\n206,5550100\n")
+    assert run("dnc", "registry", "ftc.txt")[0] == 1, "whose list it is has to be said"
+    assert run("dnc", "registry", "ftc.txt", "--authority", "ftc", "--as-of", "2999-01-01")[0] == 1
+    of = ("--authority", "ftc", "--as-of")
+    assert json.loads(run("dnc", "registry", "ftc.txt", *of, days_ago(40), "--dry-run", "--json")[1])["new"] == 3
+    assert "no list of a registry is known" in run("dnc", "registry")[1]
+    for day, again in ((40, False), (40, True), (3, False)):
+        told = json.loads(run("dnc", "registry", "ftc.txt", *of, days_ago(day), "--json")[1])
+        assert (told["new"], told["again"]) == (0 if again else 3, again)
+    known = json.loads(run("dnc", "registry", "--json")[1])
+    assert [(row["prefix"], row["numbers"], row["age_days"] < 5) for row in known] == [
+        ("+1202", 2, True),
+        ("+1206", 1, True),
+    ]
+    assert "+1202: 2 numbers, ftc" in run("dnc", "registry")[1]
+    Path("newer.txt").write_text(f"{SAM}\n")
+    assert run("dnc", "registry", "newer.txt", *of, days_ago(1), "--area", "+1303")[0] == 0
+
+    async def words() -> list[bool | None]:
+        async with opened(f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}") as engine, engine.connect() as rows:
+            numbers = (LEE, SAM, "+12065550100", "+12065550101", "+13035550101", "+14155550101")
+            found = [await registry.word_of(rows, number) for number in numbers]
+            return [None if word is None else word[1] for word in found]
+
+    off_the_list, listed, not_asked = False, True, None
+    assert asyncio.run(words()) == [off_the_list, listed, listed, False, False, not_asked]
+
+    async def erase() -> list[object]:
+        async with opened(f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}") as engine:
+            subject = Subject(SAM, LEE[2:])
+            await erasure.erase(engine, subject, (), at=1.0, actor="tests", details={})
+            return list(await erasure.left(engine, subject))
+
+    assert asyncio.run(erase()) == []
+    assert asyncio.run(words())[1] is listed, "an erased number does not become one that is not listed"
+
+
+@pytest.mark.parametrize(
+    ("text", "more", "code"),
+    [
+        ("phone\n2025550134\nsoon\n", (), 1),
+        ("phone\n2025550134\nsoon\n", ("--skip-invalid",), 0),
+        ("phone\n", (), 1),
+        ("phone\n2025550134\n", ("--area", "202"), 1),
+        ("", (), 1),
+    ],
+)
+def test_a_registry_that_cannot_be_read_whole_is_not_relied_on(
+    run: Run, text: str, more: tuple[str, ...], code: int
+) -> None:
+    Path("list.txt").write_text(text)
+    words = ("dnc", "registry", "list.txt", "--authority", "ftc", "--as-of", days_ago(1))
+    for _ in range(2):
+        assert run(*words, *more)[0] == code
+    assert (json.loads(run("dnc", "registry", "--json")[1]) == []) is (code == 1)
 
 
 def test_bare_numbers_are_a_list(run: Run) -> None:
