@@ -13,6 +13,7 @@ import pytest
 
 from campaigns.far_end import Ring
 from campaigns.simulated import CROWD, Person, SimulatedFarEnd, by_number
+from sip.outcome import Ending, Outcome
 from store import attempts, campaigns, leads
 from store.attempts import CallBack
 from store.database import open_calls
@@ -146,6 +147,27 @@ async def test_no_agent_nobody_is_rung_and_some_are_kept_for_callers(world: Worl
     await running
     assert office.exchange.invited == []
     assert (await states(world))["pending", ""] == 5
+
+
+async def test_a_lead_for_whom_no_agent_came_goes_back_at_once_and_has_lost_no_try(world: World) -> None:
+    office = await an_office(world, lambda _: BUYER, text=FILE + "retry: {system_error: [1s]}\n")
+    await world.add(new_lead(1))
+    nobody = Outcome(Ending.NO_AGENT, None, "no agent took the call within 10 s")
+
+    class Late(SimulatedFarEnd):
+        async def place(self, ring, before_invite):  # type: ignore[no-untyped-def]
+            tried.append(ring.attempt)
+            return nobody if len(tried) == 1 else await super().place(ring, before_invite)
+
+    tried = list[str]()
+    await asyncio.wait_for(office.dialer(far_end=Late(office.exchange)).run(), 20)
+    rows = await attempts.ended_since(world.engine, "spring", 0)
+    assert [(row["outcome"], row["invited_at"] is None, row["counts"]) for row in rows] == [
+        ("system_error", True, False),
+        ("conversation", False, True),
+    ]
+    lead = (await leads.get(world.engine, 1)).standing
+    assert (lead.closed_reason, lead.tries, len(office.exchange.invited)) == ("qualified", 1, 1)
 
 
 async def test_the_canary_goes_one_by_one_and_then_says_how_it_went(world: World) -> None:
