@@ -107,6 +107,7 @@ class BehavingCaller(SimulatedCaller):
         self._began = time.time()
         self.told = _Told()
         self._interrupted = False
+        self._open = ""  #: the slot asked for last
 
     async def answer(self, call: PhoneCall, heard: str) -> Line | None:
         """Behave once; a prompt that asks nothing is only listened to."""
@@ -117,6 +118,10 @@ class BehavingCaller(SimulatedCaller):
         if asked is None and not heard.rstrip().endswith("?"):
             return None
         slot, kind = asked or ("", "ask")
+        if kind == "confirm" and self._open:
+            slot = self._open  # read-backs are worded alike: what was asked for last is read back
+        elif slot:
+            self._open = slot
         self._caller.turns += 1
         intent = _Intent(heard, self._flow, self.told, self._began)
         self._behave(self._caller, intent, Expect("confirm" if kind == "confirm" else "open", slot or None))
