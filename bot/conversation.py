@@ -36,6 +36,7 @@ from bot.overlap import Overlap, Taken
 from bot.patter import COURTESY
 from bot.silences import bridge
 from bot.waterfall import Waterfall
+from flows import retake
 from flows.engine import step
 from flows.flow import Flow
 from flows.model import (
@@ -208,12 +209,13 @@ class Conversation:
         return Heard(turn.decided_at, turn.text, confidence=turn.confidence, spoken_s=turn.voiced_s)
 
     def _hear(self, turn: Utterance) -> None:
-        event = self._heard(turn)
-        reply = Waterfall.of(turn)
-        if self._floor.thinking.begin(self._flow, self.state, event, reply):
-            self._floor.patter.wait(turn.ended_at)
-        else:
-            self._happen(event, reply)
+        event, reply = self._heard(turn), Waterfall.of(turn)
+        if (whole := retake.whole(self._flow, self._floor.taken, self.state, turn.began_at, event)) is not None:
+            self.state, event = whole
+            self._body.history.answers(self.state.answers)  # one may be taken back
+        if not self._floor.thinking.begin(self._flow, self.state, event, reply):
+            return self._happen(event, reply)
+        self._floor.patter.wait(turn.ended_at)
 
     def _on_understood(self) -> None:
         thought = self._floor.thinking.collect()
@@ -287,11 +289,13 @@ class Conversation:
     # -- the step
 
     def _happen(self, event: Event, reply: Waterfall | None = None, again: Sequence[Effect] = ()) -> None:
-        before, began = self.state.answers, self._body.now()
-        self.state, made = step(self._flow, self.state, event)
+        before, began = self.state, self._body.now()
+        self.state, made = step(self._flow, before, event)
+        if isinstance(event, Heard):
+            self._floor.taken = retake.taken(before, self.state, event, made)
         self._body.memory.keep(self.state)
         effects = (*again, *made)
-        if self.state.answers is not before:
+        if self.state.answers is not before.answers:
             self._body.history.answers(self.state.answers)
         self._body.history.moved(self._flow, self.state)
         if rest := self._record(effects):

@@ -13,6 +13,7 @@ from bot.mind_turn import Thinking
 from bot.patter import DeadAir, Patter
 from bot.waterfall import Waterfall
 from flows.model import Effect, Say
+from flows.retake import Step
 
 #: After a call was taken over: how long keys of an entry begun before may still come.
 REST_S: Final = 0.8
@@ -64,6 +65,7 @@ class Floor:
     doubt: Doubt = field(default_factory=Doubt)
     patter: Patter = field(default_factory=Patter)
     dead_air: DeadAir = field(default_factory=DeadAir)
+    taken: Step | None = None  #: the last words' step, which can be taken back
     excused: bool = False  #: the caller's browser is away, the bot owes no sound
 
     def deadlines(self) -> tuple[float | None, ...]:

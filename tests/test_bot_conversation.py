@@ -174,6 +174,22 @@ async def test_words_over_a_question_stop_it_and_count(tmp_path: Path) -> None:
         assert "company_size" in call.conversation.state.answers
 
 
+async def test_a_caller_who_goes_on_at_once_had_not_finished(tmp_path: Path) -> None:
+    async with scene(tmp_path) as call:
+        await call.hear_out()
+        await call.says("Sure.")
+        await call.hear_out()
+        call.inbox.put(Turn("Fifty.", 0.95, AT + 5, AT + 5.5, AT + 5.7, 0.5))
+        await call.turns()
+        call.speaker.play(0.2)
+        assert call.mouth.speaking
+        call.inbox.put(Turn("or sixty people.", 0.9, AT + 6, AT + 7, AT + 7.2, 1.0))
+        await call.hear_out()
+        answers = {answer.slot: answer.value for answer in await call.calls.answers("c1")}
+        assert answers == {"good_time": "yes", "company_size": (50, 60)}
+        assert call.conversation.state.focus.slot != "company_size"
+
+
 async def test_a_backchannel_pauses_and_resumes_the_question(tmp_path: Path) -> None:
     async with scene(tmp_path) as call:
         await call.hear_out()
