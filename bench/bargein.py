@@ -33,9 +33,12 @@ METHOD = (
 )
 NUMBER: Final = "+12025550192"
 QUESTIONS: Final = 6
+#: In turn, as the bot says no sentence that was in both of the last two prompts.
 ASK: Final = (
     "Now please tell me about your plans for the next year, and what you would like to change. "
-    "A few words are enough, there is no need for every detail."
+    "A few words are enough, there is no need for every detail.",
+    "Now please tell me about your plans for the coming year, and what you would want to change. "
+    "A few words will do, there is no need for every detail.",
 )
 INTERRUPTIONS: Final = (
     "We want to start in spring.",
@@ -112,7 +115,8 @@ def _write_flow(folder: Path) -> Path:
     flow = yaml.load(read_flow("b2b-software")[0], yaml.BaseLoader)  # noqa: S506 - every scalar stays the text it is
     keypad = {"prompt": "Or press one to skip this."}
     slots = [
-        {"name": f"plan_{i}", "type": "text", "ask": ASK, "confirm": "none", "keypad": keypad} for i in range(QUESTIONS)
+        {"name": f"plan_{i}", "type": "text", "ask": ASK[i % 2], "confirm": "none", "keypad": keypad}
+        for i in range(QUESTIONS)
     ]
     flow |= {"flow": "long", "slots": slots, "rules": [], "qualified_at": 1, "recording": {"start": "off"}}
     flow |= {"greeting": {"inbound": "Hello!", "outbound": "Hello!"}, "disclose": "This is an automated assistant."}

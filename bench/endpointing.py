@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,6 +22,7 @@ from bot.speech.turn import SoundsFinished, TurnModel
 from bot.speech.vad import VoiceActivity, builtin
 from flows.model import Expect, SlotType
 from flows.patience import patience
+from flows.retake import WITHIN_S
 
 RATE: Final = 16_000
 METHOD: Final = (
@@ -55,6 +57,7 @@ class Outcome:
     delay_ms: float | None  #: from the end of speech to the decision; None when cut off or missed
     cut: bool
     turns: tuple[str, ...]
+    taken_back: bool = False  #: cut off, and the caller went on soon enough for both parts to be one turn in a call
 
 
 @dataclass(slots=True)
@@ -120,7 +123,9 @@ def judge(answer: Answer, work: Work) -> Outcome:
     cut = any(turn.decided_at < end_s - _EARLY_S for turn in heard.turns)
     last = heard.turns[-1] if heard.turns else None
     delay = (last.decided_at - end_s) * 1e3 if last is not None and not cut else None
-    return Outcome(answer, delay, cut, tuple(_told(turn) for turn in heard.turns))
+    early = [(turn, after) for turn, after in pairwise(heard.turns) if turn.decided_at < end_s - _EARLY_S]
+    taken_back = cut and bool(early) and all(after.began_at - turn.decided_at <= WITHIN_S for turn, after in early)
+    return Outcome(answer, delay, cut, tuple(_told(turn) for turn in heard.turns), taken_back)
 
 
 def spoken(answer: Answer) -> tuple[np.ndarray[tuple[int], np.dtype[np.int16]], float]:
@@ -185,4 +190,5 @@ def _delays(outcomes: list[Outcome]) -> Mapping[str, float]:
 
 def _share(outcomes: list[Outcome]) -> Mapping[str, float]:
     cut = sum(o.cut for o in outcomes)
-    return {"n": len(outcomes), "cut": cut, "share": round(cut / max(1, len(outcomes)), 4)}
+    taken_back = sum(o.taken_back for o in outcomes)
+    return {"n": len(outcomes), "cut": cut, "share": round(cut / max(1, len(outcomes)), 4), "taken_back": taken_back}
