@@ -51,7 +51,11 @@ def whole(flow: Flow, last: Step | None, state: State, began_at: float, more: He
         return None
     # What was said since is said: prompts and effects are counted on.
     back = changed(last.before, counts=state.counts, pending=state.pending, recent=state.recent)
+    first, rest = last.heard.text.strip().rstrip(".?!"), more.text.strip()
     confidence = min(last.heard.confidence, more.confidence)
-    event = Heard(more.at, f"{last.heard.text.strip().rstrip('.?!')}, {more.text.strip()}", confidence=confidence)
-    then, _ = step(flow, back, event)
-    return None if then.focus.misses > back.focus.misses else (back, event)
+    # Together they may say nothing, as "yes" and "no": then what was said last counts.
+    for event in (Heard(more.at, f"{first}, {rest}", confidence=confidence), more):
+        then, _ = step(flow, back, event)
+        if then.focus.misses <= back.focus.misses:
+            return back, event
+    return None

@@ -72,6 +72,17 @@ def test_what_follows_at_once_belongs_to_the_same_answer(talk: Talk, first: str,
     assert talk.state.focus.slot != asked
 
 
+def test_what_was_said_last_counts_where_both_parts_together_say_nothing(talk: Talk) -> None:
+    talk.hear("Fifty.")
+    talk.hear("Five thousand dollars.")
+    talk.hear("In three months.")
+    asked = talk.state.focus.slot
+    assert asked is not None
+    talk.hear("Yes.")  # an "uh", misheard
+    assert talk.hear("No, I'm not.", after_s=0.6)
+    assert talk.state.answers[asked].value == "no"
+
+
 def test_effects_are_counted_on(talk: Talk) -> None:
     talk.hear("Fifty.")
     before = talk.state.counts.effects
