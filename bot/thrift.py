@@ -28,6 +28,12 @@ async def thrifty(every_s: float = _EVERY_S) -> AsyncIterator[None]:
                 await giving
 
 
+def give_back() -> None:
+    """Once, now: before a fork, so that nobody copies what is not used."""
+    if (trim := _trim()) is not None:
+        trim(0)
+
+
 async def _give_back(trim: Callable[[int], int], every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
