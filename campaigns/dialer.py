@@ -10,13 +10,15 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from campaigns import recovery
 from campaigns.attempting import SEATED_S, SEATS, Halt, carry_out, consider, places_of
 from campaigns.breakers import Seen, tripped
+from campaigns.campaign_file import from_spec
 from campaigns.desk import HELD_S, Desk, Plan
+from campaigns.edits import widened
 from campaigns.kpis import Tried, by_outcome, tried_of
 from store import attempts, campaigns
 from store.campaigns import CampaignRow
@@ -97,6 +99,8 @@ class Dialer:
         row = await campaigns.begin_if_due(self.desk.engine, row, now)
         if row.state not in ("running", "scheduled"):
             return False
+        if row.spec_hash != self.plan.spec_hash and not self._takes(row):
+            return False
         if row.end_at is not None and now >= row.end_at:
             await campaigns.move(self.desk.engine, row.name, "draining", now, reason="its end date is here")
             await attempts.end_all(self.desk.engine, row.name, "expired", now)
@@ -112,6 +116,16 @@ class Dialer:
             for left in await recovery.others(self.desk):
                 if left["campaign"] == self.plan.name:
                     self._look_after(left)
+        return True
+
+    def _takes(self, row: CampaignRow) -> bool:
+        """Go on by a new version of the file, if it is narrower; another one needs a new dialer."""
+        file = from_spec(row.spec)
+        if wider := widened(self.plan.file, file):
+            self.desk.told(f"the campaign was started anew with another file ({', '.join(wider)}): this dialing ends")
+            return False
+        callers = tuple(caller for caller in self.plan.callers if caller.number in file.caller_ids)
+        self.plan = replace(self.plan, file=file, spec_hash=row.spec_hash, callers=callers)
         return True
 
     async def _ask_breakers(self, row: CampaignRow) -> None:

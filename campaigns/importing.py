@@ -16,6 +16,7 @@ from typing import Final, TextIO, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from campaigns.campaign_file import CampaignFile
+from campaigns.edits import at_import
 from campaigns.leadlist import Cells, Reader, Row, RowError, open_list, understood
 from campaigns.policy.rulepack import RulePack
 from campaigns.screening import Screen
@@ -77,7 +78,7 @@ async def import_leads(
 
             return await _read(engine, wish, packs, look, now, on_progress)
     digest = sha256_of(wish.file)
-    await campaigns.put(engine, wish.campaign.spec(), now(), wish.by)
+    await campaigns.put(engine, wish.campaign.spec(), now(), wish.by, at_import)
     begun = await begin_import(engine, "leads", name, digest, wish.file.name, now(), wish.by)
     if begun.finished_at is not None:
         return Imported(begun.counts, {}, again=True)

@@ -85,6 +85,7 @@ class _Asked:
 
 
 async def _start(stack: str | None, campaign: str, how: How, detach: bool, asked: _Asked) -> CampaignRow:
+    from campaigns.edits import at_start
     from store import campaigns
 
     async with database(stack) as engine:
@@ -105,7 +106,7 @@ async def _start(stack: str | None, campaign: str, how: How, detach: bool, asked
         if not asked.yes and not typer.confirm("Start calling?", err=True):
             raise typer.Exit(NO)
         now = time.time()
-        await campaigns.put(engine, file.spec(), now, whoever_runs_this())
+        await campaigns.put(engine, file.spec(), now, whoever_runs_this(), at_start)
         row = await campaigns.set_going(engine, file.campaign, now, simulated=how.simulate)
     return row if detach else await _dial(stack, how, row.name, quiet=asked.as_json)
 

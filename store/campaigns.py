@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -85,10 +85,15 @@ async def _find(engine: AsyncEngine, where: sa.ColumnElement[bool]) -> tuple[Cam
     return tuple(CampaignRow(**{name: row[name] for name in CampaignRow.__dataclass_fields__}) for row in rows)
 
 
-async def put(engine: AsyncEngine, spec: Mapping[str, Any], now: float, by: str) -> bool:
+#: Asked about a new version of a file with the campaign's state, the kept version and the new one: what speaks against it.
+Check: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Any]], str]
+
+
+async def put(engine: AsyncEngine, spec: Mapping[str, Any], now: float, by: str, check: Check = lambda *_: "") -> bool:
     """Keep a campaign's file: a new campaign as a draft, or a new version of one. Returns whether anything changed.
 
-    `spec` has `name`, and `start_at`, `end_at` as Unix seconds or None. Raises NotNow for a campaign that is over.
+    `spec` has `name`, and `start_at`, `end_at` as Unix seconds or None. Raises NotNow for a campaign that is over, and
+    when `check` says something.
     """
     name, version = str(spec["name"]), hash_of_spec(spec)
     times = {"start_at": spec.get("start_at"), "end_at": spec.get("end_at"), "spec_hash": version}
@@ -103,6 +108,11 @@ async def put(engine: AsyncEngine, spec: Mapping[str, Any], now: float, by: str)
             return True
         if there["state"] in OVER:
             raise NotNow(f"campaign {name!r} is {there['state']}; a new one needs a name of its own")
+        if there["spec_hash"] != version:
+            known = sa.select(campaign_specs.c.body).where(campaign_specs.c.hash == there["spec_hash"])
+            if why := check(there["state"], await connection.scalar(known), spec):
+                await connection.rollback()
+                raise NotNow(f"campaign {name!r} is {there['state']}: {why}")
         await connection.execute(sa.update(campaigns).where(campaigns.c.name == name).values(times))
         return bool(there["spec_hash"] != version)
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from campaigns.campaign_file import read_campaign
 from campaigns.far_end import Ring
 from campaigns.simulated import CROWD, Person, SimulatedFarEnd, by_number
 from sip.outcome import Ending, Outcome
@@ -236,6 +237,25 @@ async def test_a_simulation_is_not_dialled_nor_a_real_campaign_simulated(world: 
     assert not await queue.begin(new, NOON, 60.0)
     assert await other.begin(new, NOON, 60.0)
     assert wrong.exchange.invited == []
+
+
+@pytest.mark.parametrize(("at_once", "ends"), [(4, False), (6, True)])
+async def test_a_dialer_goes_on_by_a_narrower_file_and_not_by_a_wider_one(
+    world: World, at_once: int, ends: bool
+) -> None:
+    office = await an_office(world, lambda _: Person(talks_s=3000))
+    await world.add(new_lead(1))
+    dialer = office.dialer()
+    running = asyncio.create_task(dialer.run())
+    await eventually(lambda: len(office.exchange.invited) == 1, 20)
+    new = read_campaign(FILE.replace("concurrency: 5", f"concurrency: {at_once}"), "spring.yaml")
+    await campaigns.put(world.engine, new.spec(), office.clock(), "tests")
+    if ends:
+        await eventually(lambda: any("(pacing.concurrency)" in told for told in office.told), 20)
+    else:
+        await eventually(lambda: dialer.plan.file.pacing.concurrency == at_once, 20)
+        dialer.stop()
+    assert (await running).state == "running"
 
 
 async def test_what_a_campaign_is_is_said_at_its_first_start(world: World) -> None:

@@ -158,6 +158,23 @@ def test_a_campaign_that_begins_later_is_scheduled(desk: Desk) -> None:
     assert desk.state() == "running"
 
 
+def test_a_file_may_become_narrower_while_it_runs(desk: Desk) -> None:
+    listed(desk, 1)
+    start = ("campaign", "start", "spring.yaml", "--yes", *ON_DETACHED)
+    desk.run(*start)
+    for cps, code in ((30, 1), (10, 0), (20, 1)):
+        (desk.folder / "spring.yaml").write_text(FILE.replace("cps: 20", f"cps: {cps}"))
+        desk.run(*start, code=code)
+        desk.run("campaign", "import", "spring.yaml", "list.csv", "--rules", "rules", code=code)
+    said = CliRunner().invoke(app, list(start)).output
+    assert "campaign 'spring' is running: its file lets more calls be made" in said
+    assert "(pacing.cps): pause the campaign, then start it anew" in said
+    desk.run("campaign", "pause", "spring")
+    desk.run("campaign", "import", "spring.yaml", "list.csv", "--rules", "rules", code=1)
+    desk.run(*start)
+    assert desk.state() == "running"
+
+
 def test_a_simulation_is_not_resumed_with_telephones(desk: Desk) -> None:
     listed(desk, 1)
     desk.run("campaign", "start", "spring.yaml", "--yes", *ON_DETACHED)
