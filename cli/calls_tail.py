@@ -40,6 +40,8 @@ def tail(
         if not url:
             raise Wrong("live events are in Redis: set LEADLINE_REDIS_URL, or name a local stack with --name")
         async with RedisEvents(url, time.time) as events:
+            if not await events.is_there():
+                raise Wrong("Redis cannot be reached at LEADLINE_REDIS_URL; `leadline status` shows a local stack's")
             async for event in events.follow(call_id, "0" if since else ""):
                 _print(event, words, as_json)
 

@@ -110,7 +110,7 @@ async def put(engine: AsyncEngine, spec: Mapping[str, Any], now: float, by: str,
             raise NotNow(f"campaign {name!r} is {there['state']}; a new one needs a name of its own")
         if there["spec_hash"] != version:
             known = sa.select(campaign_specs.c.body).where(campaign_specs.c.hash == there["spec_hash"])
-            if why := check(there["state"], await connection.scalar(known), spec):
+            if why := check(there["state"], (await connection.execute(known)).scalar_one(), spec):
                 await connection.rollback()
                 raise NotNow(f"campaign {name!r} is {there['state']}: {why}")
         await connection.execute(sa.update(campaigns).where(campaigns.c.name == name).values(times))

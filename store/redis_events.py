@@ -76,6 +76,15 @@ class RedisEvents:
                     if call_id in (None, entry.get("call")):
                         yield _event(last, entry)
 
+    async def is_there(self) -> bool:
+        """Whether Redis answers, within its limits of a second or two."""
+        try:
+            await self._redis.xrevrange(STREAM, count=1)
+        except AWAY as away:
+            self._note_away(away)
+            return False
+        return True
+
     def mark(self, at: float) -> str:
         # Redis numbers its entries by its own clock in ms; ours and that of another machine may differ a little.
         return f"{max(0, round((at - _CLOCKS_DIFFER_S) * 1000))}-0"
