@@ -64,6 +64,7 @@ class RedisEvents:
     async def follow(self, call_id: str | None = None, since: str = "") -> AsyncIterator[LiveEvent]:
         last = since
         while True:
+            _stop_if_cancelled()
             try:
                 last = last or await self._newest()
                 found: Streams = await self._redis.xread({STREAM: last}, count=100, block=1000)  # type: ignore[assignment]
@@ -97,6 +98,7 @@ class RedisEvents:
         while True:
             entry = await self._waiting.get()
             while True:
+                _stop_if_cancelled()
                 if await self._add(entry):
                     break
                 await asyncio.sleep(self._retry_s)
@@ -117,6 +119,13 @@ class RedisEvents:
         if not self._away:
             log.warning("Redis is away (%s): live events wait, then are dropped; calls go on", away)
         self._away = True
+
+
+def _stop_if_cancelled() -> None:
+    """The client now and then answers a cancellation with an error of its own, or with nothing: it is raised again."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _event(event_id: str, entry: dict[str, str]) -> LiveEvent:

@@ -49,6 +49,22 @@ async def test_what_was_published_is_followed_in_order(events: Events) -> None:
     assert order(first.id) < order(second.id)
 
 
+async def test_whoever_follows_can_be_stopped_at_any_moment(redis_url: str) -> None:
+    """Of sixty at once, stopped a few milliseconds apart, the client used to keep one or two going for ever."""
+
+    async def follow() -> None:
+        async with RedisEvents(redis_url, lambda: 0.0) as events:
+            async for _ in events.follow(since="0"):
+                pass
+
+    following = [asyncio.create_task(follow()) for _ in range(60)]
+    for n, task in enumerate(following):
+        asyncio.get_running_loop().call_later(0.005 * n, task.cancel)
+    done, left = await asyncio.wait(following, timeout=20)
+    assert (len(done), len(left)) == (60, 0)
+    assert all(task.cancelled() for task in done)
+
+
 async def test_one_call_can_be_followed_and_continued(events: Events) -> None:
     for n in range(3):
         events.publish("c1", "said", n=n)
