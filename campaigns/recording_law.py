@@ -10,6 +10,9 @@ from typing import Literal
 
 import yaml
 
+from campaigns.policy.rulepack import read_pack
+from campaigns.rulefiles import SHIPPED
+
 _TABLE = Path(__file__).parent / "data" / "recording-consent.yaml"
 _NANP = re.compile(r"\+1([2-9]\d{2})\d{7}")
 
@@ -30,15 +33,19 @@ def rule(caller: str, callee: str, lead: Mapping[str, str]) -> Rule:
 
 def _allows(number: str) -> bool:
     found = _NANP.fullmatch(number)
-    return found is not None and int(found[1]) in _area_codes()
+    return found is not None and found[1] in _area_codes()
 
 
 @cache
-def _places() -> Mapping[str, list[int]]:
-    table: Mapping[str, list[int]] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))["one_party"]
-    return table
+def _places() -> frozenset[str]:
+    return frozenset(yaml.safe_load(_TABLE.read_text(encoding="utf-8"))["one_party"])
 
 
 @cache
-def _area_codes() -> frozenset[int]:
-    return frozenset(code for codes in _places().values() for code in codes)
+def _area_codes() -> frozenset[str]:
+    """Area codes of the rule pack that lie in such places and in no other one."""
+    file = SHIPPED / "us.yaml"
+    lie_in: dict[bool, set[str]] = {True: set(), False: set()}
+    for state, added in read_pack(file.read_text(encoding="utf-8"), file.name).states.items():
+        lie_in[state in _places()].update(*added.area_codes.values())
+    return frozenset(lie_in[True] - lie_in[False])

@@ -50,7 +50,7 @@ async def test_what_was_published_is_followed_in_order(events: Events) -> None:
 
 
 async def test_whoever_follows_can_be_stopped_at_any_moment(redis_url: str) -> None:
-    """Of sixty at once, stopped a few milliseconds apart, the client used to keep one or two going for ever."""
+    """Of sixty at once, stopped a few milliseconds apart, the client used to keep one going for ever now and then."""
 
     async def follow() -> None:
         async with RedisEvents(redis_url, lambda: 0.0) as events:
