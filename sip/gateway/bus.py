@@ -15,7 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from sip.ua.tasks import Tasks
+from sip.ua.tasks import Tasks, stop_if_cancelled
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class Bus:
     async def _run(self) -> None:
         down = False
         while True:
+            stop_if_cancelled()
             try:
                 async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
                     # A channel of our own keeps the connection subscribed when nothing else is.
@@ -102,6 +103,7 @@ class Bus:
 
     async def _read(self, pubsub: PubSub) -> None:
         while True:
+            stop_if_cancelled()
             message = await pubsub.get_message(timeout=1.0)
             if message is None or message["type"] != "message":
                 continue

@@ -36,6 +36,13 @@ class Tasks:
             await asyncio.wait(running, timeout=_CLOSE_S)
 
 
+def stop_if_cancelled() -> None:
+    """Raise CancelledError in a task that was told to stop: Redis' client now and then takes that for itself."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def first_of(*events: asyncio.Event, timeout: float) -> bool:
     """Wait until one of the events is set; False after `timeout` seconds."""
     waits = [asyncio.create_task(event.wait()) for event in events]
