@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic import BeforeValidator as Before
 
 from campaigns.numbers import DIALABLE, NumberKind, classify
 from campaigns.policy import terms
 from campaigns.policy.rulepack import hours_of
+from flows.yamlmodel import checked
 from flows.yamltext import read
 
 _SPAN: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
@@ -168,12 +168,8 @@ def from_spec(spec: Mapping[str, Any]) -> CampaignFile:
     return CampaignFile.model_validate(spec["file"])
 
 
-_KEYS: Final = sorted(
-    {key for model in (CampaignFile, LimitsFile, ConsentFile, PacingFile, VoicemailFile) for key in model.model_fields}
-)
 _FIXES: Final = {
     "missing": "Add the key; `leadline campaign init` writes a file with all of them.",
-    "extra_forbidden": "Remove it or correct its spelling; `leadline campaign init` shows all keys.",
     "string_pattern_mismatch": "Use small letters, digits and dashes for names, two capitals for countries.",
 }
 
@@ -181,19 +177,7 @@ _FIXES: Final = {
 def read_campaign(text: str, source: str) -> CampaignFile:
     """Read a campaign's file. Raises FlowError, which names file, line and key, what is wrong and the fix."""
     located = read(text, source)
-    try:
-        found = CampaignFile.model_validate(located.data)
-    except ValidationError as wrong:
-        first = min(wrong.errors(), key=lambda error: error["type"] != "extra_forbidden")
-        path = tuple(part for part in first["loc"] if part != "[key]")
-        problem = first["msg"].removeprefix("Value error, ")
-        given = first["input"]
-        told = "" if first["type"] in ("missing", "value_error") else f" (it is {str(given)[:60]!r})"
-        fix = _FIXES.get(first["type"], "Correct the value.")
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(path[-1]), _KEYS, n=1)
-            problem, told, fix = "the key is not known", "", f"Did you mean '{near[0]}'?" if near else fix
-        raise located.error(path, f"{problem[:1].lower()}{problem[1:]}{told}", fix) from None
+    found = checked(located, CampaignFile, "a campaign's file", _FIXES)
     for path, problem, fix in _contradictions(found):
         raise located.error(path, problem, fix)
     return found

@@ -47,9 +47,9 @@ def test_what_the_file_says_is_what_the_policy_is_asked_with() -> None:
         (
             "countries: [US]",
             "contries: [US]",
-            "spring.yaml:6: contries: the key is not known. Did you mean 'countries'?",
+            "spring.yaml:6: contries: the key is not known here. Did you mean 'countries'?",
         ),
-        ("countries: [US]", "", "spring.yaml:1: countries: field required"),
+        ("countries: [US]", "", "spring.yaml:1: countries: the key is missing"),
         ("countries: [US]", "countries: [usa]", "spring.yaml:6: countries"),
         ("purpose: telemarketing", "purpose: sales", "spring.yaml:2: purpose"),
         ('"+12025550100"', '"202 555 0100"', "write the number in full, as \\+12025550100"),
