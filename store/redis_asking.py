@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Final, Self
@@ -38,8 +39,22 @@ class RedisAsking:
 
 
 async def answer(asked: Awaitable[Any]) -> Any:
-    """What Redis answers. Raises store.live.LiveAway when it cannot be reached."""
+    """What Redis answers. Raises store.live.LiveAway when it cannot be reached.
+
+    A cancellation that came meanwhile is raised even where the client has swallowed it: who asks may ask for ever.
+    """
+    before = _cancellations()
     try:
-        return await asked
+        answered = await asked
     except AWAY as away:
+        if _cancellations() > before:
+            raise asyncio.CancelledError from away
         raise LiveAway(f"Redis is away ({away})") from away
+    if _cancellations() > before:
+        raise asyncio.CancelledError
+    return answered
+
+
+def _cancellations() -> int:
+    task = asyncio.current_task()
+    return task.cancelling() if task is not None else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -223,6 +224,23 @@ async def test_a_store_that_is_away_says_so_quickly() -> None:
             ):
                 with pytest.raises(LiveAway):
                     await asked
+
+
+async def test_whoever_asks_for_ever_can_be_stopped_at_any_moment(redis_url: str) -> None:
+    """Of sixty at once, stopped a few milliseconds apart, the client used to keep several going."""
+
+    async def ask() -> None:
+        async with RedisLive(redis_url) as live:
+            while True:
+                with contextlib.suppress(LiveAway):
+                    await live.expired()
+                await asyncio.sleep(0.01)
+
+    asking = [asyncio.create_task(ask()) for _ in range(60)]
+    for n, task in enumerate(asking):
+        asyncio.get_running_loop().call_later(0.005 * n, task.cancel)
+    done, left = await asyncio.wait(asking, timeout=20)
+    assert (len(done), len(left)) == (60, 0)
 
 
 async def test_the_record_expires_by_itself(redis_url: str) -> None:
