@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ class Tried:
     counts: bool = True
     cost: float | None = None
     sent: bool = True  #: an INVITE was
+    heard_ms: int | None = None  #: from the answer to the bot's first words, by the bot's clock
 
 
 def tried_of(row: Mapping[str, Any]) -> Tried:
@@ -46,6 +48,7 @@ def tried_of(row: Mapping[str, Any]) -> Tried:
         row["counts"],
         row["cost"],
         row["invited_at"] is not None,
+        row["first_audio_ms"],
     )
 
 
@@ -59,6 +62,7 @@ def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
     qualified = {one.lead for one in attempts if one.disposition in ("qualified", "transferred")}
     talked = [one.talked_s for one in attempts if one.talked_s is not None]
     costs = [one.cost for one in attempts if one.cost is not None]
+    heard = sorted(one.heard_ms for one in attempts if one.heard_ms is not None)
     share = _share
     return [
         Kpi("attempts", "INVITEs sent", float(sent)),
@@ -77,7 +81,15 @@ def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
         _mean("attempts per contact", "attempts ÷ leads with a human_answered", float(sent), len(reached)),
         _mean("average call duration", "seconds answered ÷ answered", sum(talked), len(talked)),
         share("short calls", "answered ≤ 12 s ÷ answered", sum(one <= 12 for one in talked), len(talked)),
+        share("very short calls", "answered ≤ 6 s ÷ answered", sum(one <= 6 for one in talked), len(talked)),
+        Kpi(
+            "first words p50", "ms from the answer to the bot's first words, half of calls within", _within(heard, 0.5)
+        ),
+        Kpi("first words p95", "the same, 95 of 100 calls within", _within(heard, 0.95)),
         Kpi("cost", "sum over attempts", round(sum(costs), 4) if costs else None),
+        _mean("cost per attempt", "cost ÷ attempts with one", sum(costs), len(costs)),
+        _mean("cost per right party", "cost ÷ right_party", sum(costs), flags["right_party"] if costs else 0),
+        _mean("cost per qualified lead", "cost ÷ leads qualified", sum(costs), len(qualified) if costs else 0),
     ]
 
 
@@ -88,6 +100,11 @@ def by_outcome(attempts: Iterable[Tried]) -> dict[str, int]:
 
 def _share(name: str, formula: str, part: int, whole: int) -> Kpi:
     return Kpi(name, formula, part / whole if whole else None, (part, whole))
+
+
+def _within(ordered: Sequence[int], part: float) -> float | None:
+    """What this part of the values does not exceed (nearest rank)."""
+    return float(ordered[max(0, math.ceil(part * len(ordered)) - 1)]) if ordered else None
 
 
 def _mean(name: str, formula: str, total: float, count: int) -> Kpi:

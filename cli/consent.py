@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from cli.campaign_options import (
+    EXIT_CODES,
     NO,
     AsJson,
     By,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     from store.consents import Given, Kept
 
 app = typer.Typer(
-    no_args_is_help=True, help="Permissions to call: add, import, show, revoke. Kept for years. Not legal advice."
+    no_args_is_help=True,
+    help="Permissions to call: add, import, show, revoke. Kept for years. Not legal advice.\n" + EXIT_CODES,
 )
 
 Number = Annotated[str, typer.Argument(help="The telephone number, like +12025550134.")]

@@ -15,6 +15,7 @@ import typer
 from rich.markup import escape
 
 from cli.campaign_options import (
+    EXIT_CODES,
     NO,
     AsJson,
     By,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     help="Numbers that must not be called: add, remove, import, registry, export, check. One list for campaigns, calls by hand and "
-    "what callers say or press.",
+    "what callers say or press.\n" + EXIT_CODES,
 )
 
 

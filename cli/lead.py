@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 
 from campaigns.rulefiles import SHIPPED, load_packs
-from cli.campaign_options import NO, AsJson, By, Stack, Wrong, Yes, database, out, print_json, told_plainly
+from cli.campaign_options import EXIT_CODES, NO, AsJson, By, Stack, Wrong, Yes, database, out, print_json, told_plainly
 from cli.consent import day, moment_of
 from cli.places import whoever_runs_this
 from cli.terminal import complain
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from campaigns.policy.terms import CallerId
     from store.leads import LeadRow, Phone
 
-app = typer.Typer(no_args_is_help=True, help="Leads of campaigns: show, suppress, reset.")
+app = typer.Typer(no_args_is_help=True, help="Leads of campaigns: show, suppress, reset.\n" + EXIT_CODES)
 
 Which = Annotated[str, typer.Argument(metavar="LEAD", help="A lead's id, external id or telephone number.")]
 InCampaign = Annotated[str, typer.Option("--campaign", help="In which campaign, when the lead is in several.")]

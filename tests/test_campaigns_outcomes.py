@@ -230,8 +230,8 @@ def test_the_figures_add_up() -> None:
     flags = {row[1]: frozenset(answered(row[0]).flags) for row in TALKS}
     past = [
         Tried(1, "no_answer", frozenset()),
-        Tried(1, "conversation", frozenset(answered(TALKS[0][0]).flags), "qualified", 60.0),
-        Tried(2, "voicemail", flags["voicemail"], "voicemail", 8.0),
+        Tried(1, "conversation", frozenset(answered(TALKS[0][0]).flags), "qualified", 60.0, cost=0.5, heard_ms=300),
+        Tried(2, "voicemail", flags["voicemail"], "voicemail", 8.0, cost=0.25, heard_ms=200),
         Tried(3, "hangup_early", flags["hangup_early"], "abandoned", 4.0),
         Tried(4, "busy", frozenset()),
     ]
@@ -245,8 +245,12 @@ def test_the_figures_add_up() -> None:
         "qualified rate": (1, 1),
         "list penetration": (4, 8),
         "short calls": (2, 3),
+        "very short calls": (1, 3),
     }
     assert {name: found[name].parts for name in shares} == shares
     assert found["attempts per contact"].value == 2.5
+    assert (found["first words p50"].value, found["first words p95"].value) == (200, 300)
+    costs = ("cost", "cost per attempt", "cost per right party", "cost per qualified lead")
+    assert [found[name].value for name in costs] == [0.75, 0.38, 0.75, 0.75]
     assert sum(by_outcome(past).values()) == len(past)
     assert all(kpi.formula for kpi in kpis([], 0))
