@@ -49,6 +49,7 @@ class Seeing:
     seen_to: float = 0.0
     stale: bool = True  #: an attempt has ended since the breakers were asked
     reaped_at: float = 0.0
+    version: str = ""  #: of the campaign's file, as it was at the last look
     wake: float | None = None  #: when there may be something to take again
 
 
@@ -99,8 +100,9 @@ class Dialer:
         row = await campaigns.begin_if_due(self.desk.engine, row, now)
         if row.state not in ("running", "scheduled"):
             return False
-        if row.spec_hash != self.plan.spec_hash and not self._takes(row):
+        if row.spec_hash != (self._seeing.version or row.spec_hash) and not self._takes(row):
             return False
+        self._seeing.version = row.spec_hash
         if row.end_at is not None and now >= row.end_at:
             await campaigns.move(self.desk.engine, row.name, "draining", now, reason="its end date is here")
             await attempts.end_all(self.desk.engine, row.name, "expired", now)
