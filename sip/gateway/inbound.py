@@ -17,7 +17,7 @@ from sip.ua.call import Call
 from sip.ua.digest import Challenger, presented
 from sip.ua.dtmf import Digit
 from sip.ua.message import BadMessage, Headers, uri_of
-from sip.ua.tasks import first_of
+from sip.ua.tasks import first_of, unless
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +196,15 @@ class Inbound:
         )
         room = self.leg.side(self.call.media)
         await self.leg.serve_transfers()
-        await room.join(seat, self.gateway.gate, self.call.ended, listen=True)
+        closed, gate = room.presence.closed, self.gateway.gate
+        try:
+            joined = await unless(closed, room.join(seat, gate, self.call.ended, listen=True))
+        except JoinFailed:
+            if not closed.is_set():
+                raise
+            joined = False
+        if not joined:  # put out before it was quite in, as workers without room do: the SDK waits for answers in vain
+            raise Refused(486, "Busy Here")
         return room
 
     async def _answer(self, rule: wire.Rule, room: RoomSide) -> None:

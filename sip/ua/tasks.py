@@ -52,3 +52,18 @@ async def first_of(*events: asyncio.Event, timeout: float) -> bool:
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def unless(event: asyncio.Event, work: Coroutine[object, object, None]) -> bool:
+    """Do the work and return True, or stop it and return False when the event comes first. Raises what the work raises."""
+    working, coming = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({working, coming}, return_when="FIRST_COMPLETED")
+        if not working.done():
+            return False
+        await working
+        return True
+    finally:
+        working.cancel()
+        coming.cancel()
+        await asyncio.gather(working, coming, return_exceptions=True)
