@@ -1,7 +1,8 @@
-"""What callers notice of a fault: `python -m bench.faults drain|overload|soak|redis|livekit [--n N] [--json FILE]`.
+"""What callers notice of a fault: `python -m bench.faults drain|overload|soak|redis|livekit|server [--n N] [--json FILE]`.
 
 drain: SIGTERM to both workers in turn, each replaced, while `n` calls go on. overload: half as many calls again as there
 is room for. soak: `n` calls in a row. redis, livekit: the server is away for `--away` seconds in the middle of `n` calls.
+server: livekit-server is killed (-9) in the middle of them and started again after `--away` seconds, 0 for at once.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import random
 import signal
 import tempfile
@@ -18,7 +20,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import psutil
@@ -34,9 +36,10 @@ from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
 from cli.stack.config import StackConfig
 from cli.stack.stack import Stack
-from sip.phone import CallFailed, Phone
+from sip.phone import CallFailed, Phone, PhoneCall
 
 _CALL_S: Final = 120.0
+_AGAIN_S: Final = 30.0
 _SETTLED_S: Final = 8.0
 _REST_S: Final = 130.0
 _ROUNDS: Final = 4
@@ -48,10 +51,10 @@ _REFUSED_S: Final = 25.0
 def main() -> None:
     """Run one and print its figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=("drain", "overload", "soak", "redis", "livekit"))
+    parser.add_argument("name", choices=("drain", "overload", "soak", "redis", "livekit", "server"))
     parser.add_argument("--n", type=int, default=8, help="calls")
     parser.add_argument("--edge", choices=("gateway", "external"), default="gateway", help="overload only")
-    parser.add_argument("--away", type=float, default=3.0, help="redis, livekit: seconds")
+    parser.add_argument("--away", type=float, default=3.0, help="redis, livekit, server: seconds")
     parser.add_argument("--empty", action="store_true", help="redis: comes back without its data")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
@@ -61,6 +64,7 @@ def main() -> None:
         "soak": lambda: soak(given.n),
         "redis": lambda: outage("redis", given.n, given.away, empty=given.empty),
         "livekit": lambda: outage("livekit", given.n, given.away, empty=False),
+        "server": lambda: outage("livekit", given.n, given.away, empty=False, kill=True),
     }
 
     async def run() -> dict[str, object]:
@@ -212,29 +216,45 @@ async def _left(where: Edge, pid: int, settle_s: float) -> dict[str, float]:
     }
 
 
-async def outage(part: str, calls: int, away_s: float, *, empty: bool) -> dict[str, object]:
+async def outage(
+    part: Literal["redis", "livekit"], calls: int, away_s: float, *, empty: bool, kill: bool = False
+) -> dict[str, object]:
     """A server is away for some seconds in the middle of calls, and what a new call meets afterwards."""
     with tempfile.TemporaryDirectory(prefix="leadline-bench-") as folder:
         config = StackConfig("faults", Path(folder), durable=not empty, extra_env={"LEADLINE_BOT_IDLE_PROCESSES": "4"})
         async with Stack(config) as stack:
             where = Edge("gateway", stack.at, Path(folder), {})
-            talking = asyncio.create_task(_hold(where, calls))
+            lines: list[PhoneCall] = []
+            talking = asyncio.create_task(_hold(where, calls, lines))
             await asyncio.sleep(calls * 0.7 + 8)
-            stack.stop("redis" if part == "redis" else "livekit")
+            pid = stack.pid(part)
+            stack.stop(part)
+            if kill and pid is not None:
+                os.kill(pid, signal.SIGKILL)
             stopped = time.time()
             await asyncio.sleep(away_s)
-            stack.start("redis" if part == "redis" else "livekit")
+            stack.start(part)
             back = time.time()
+            again = asyncio.gather(*(_speaks(call, back) for call in lines))
             fresh = await _fresh_call(where, back)
-            done = await talking
+            done, spoke = await talking, await again
     ends = [end for outcome in done if (end := outcome.ended_at) is not None]
     return {
         "away_s": round(back - stopped, 1),
         "empty": empty,
         **_judged(done),
+        "bot_heard_s_after_it_is_back": spoke,
+        "next_actions": dict(Counter(str(o.row.record.get("next_action")) for o in done if o.row is not None)),
         "ended_after_s": sorted(round(end - stopped, 1) for end in ends if end > stopped)[:calls],
         "new_call_answered_s_after_it_is_back": fresh,
     }
+
+
+async def _speaks(call: PhoneCall, back: float) -> float | None:
+    """How long after the server's return the phone heard the bot; None when it did not within 30 s."""
+    with contextlib.suppress(TimeoutError):
+        return round(await call.media.wait_speech(back, timeout=_AGAIN_S) - back, 1)
+    return None
 
 
 async def _fresh_call(where: Edge, back: float) -> float | None:
@@ -250,8 +270,8 @@ async def _fresh_call(where: Edge, back: float) -> float | None:
     return None
 
 
-async def _hold(where: Edge, calls: int) -> list[Outcome]:
-    """`calls` whole calls by keys, begun 0.7 s apart."""
+async def _hold(where: Edge, calls: int, lines: list[PhoneCall] | None = None) -> list[Outcome]:
+    """`calls` whole calls by keys, begun 0.7 s apart; those that were answered are put into `lines`."""
     async with Redis.from_url(where.at.redis_url, decode_responses=True) as redis, Phone(user=CALLER) as phone:
 
         async def caller(i: int) -> Outcome:
@@ -262,6 +282,8 @@ async def _hold(where: Edge, calls: int) -> list[Outcome]:
             except (CallFailed, TimeoutError) as failed:
                 outcome.error = str(failed) or type(failed).__name__
                 return outcome
+            if lines is not None:
+                lines.append(call)
             async with _answering(Answering(redis, number, random.Random(i)).run(call)):
                 try:
                     await call.wait_ended(_CALL_S)
