@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from bot.order import Order, ordered_again
 from bot.postmortem import close_row
-from bot.rooms import Away, Rooms
+from bot.rooms import Away, Occupants, Rooms
 from bot.stores import Stores
 from flows.model import Direction
 from store.live import LEASE_S, OVER, LiveAway, Lost, Owner, Snapshot, SnapshotError
@@ -29,6 +29,9 @@ _REAP_S: Final = 0.4
 _RETRY_S: Final = 0.25
 _PATIENCE_S: Final = 150.0  #: how long a server that is away is waited for
 _SERVER_S: Final = 12.0  #: a livekit-server away for so long has lost its calls: the edge has hung up
+_BACK_S: Final = 15.0  #: after Redis was away, how long the phone's leg may take to find back into its room
+_SENT_S: Final = 0.6  #: a room that is opened anew may get its agent from livekit-server: how soon that one shows
+_CLAIMS_S: Final = 3.0  #: and how long it may take, once it is in the room, to claim the call
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Supervisor:
                     log.error("the owner of a call is lost (%s): taking it over", lost.owner.where or "unclaimed")
                     self._spawn(self._succeed(room, lost.owner.order, lost))
         except LiveAway:
-            self._quiet.begin()
+            self._quiet.begin(self._clock())
 
     async def settled(self) -> None:
         """Until every call in hand is handed on or closed."""
@@ -113,6 +116,7 @@ class Supervisor:
                     return  # or else another process has it
                 break
             except LiveAway as away:
+                self._quiet.begin(self._clock())
                 if self._clock() > until:
                     log.error("the call of a dead process is given up: %s", away)
                     return
@@ -121,10 +125,10 @@ class Supervisor:
 
     async def _succeed(self, room: str, order: str, lost: Lost | None) -> None:
         """Give a room whose owner is gone a new one, as soon as livekit-server can be asked."""
-        began = self._clock()
+        began, phone = self._clock(), _Phone()
         while True:
             try:
-                await self._hand_on(room, order, lost)
+                await self._hand_on(room, order, lost, phone)
                 return
             except Away as away:
                 waited = self._clock() - began
@@ -137,10 +141,14 @@ class Supervisor:
                 return
             await asyncio.sleep(_RETRY_S)
 
-    async def _hand_on(self, room: str, order: str, lost: Lost | None) -> None:
-        """Close the call if nobody is there, else order the next agent. Raises Away."""
+    async def _hand_on(self, room: str, order: str, lost: Lost | None, phone: _Phone) -> None:
+        """Close the call if nobody is there, else order the next agent. Raises Away, also while the phone may return."""
         people, last = await self._rooms.look(room), _read(lost)
-        if people is None or not (people.callers or _still_dialling(order, last)):
+        there = people is not None and bool(people.callers or _still_dialling(order, last))
+        now = self._clock()
+        if (why := phone.awaited(there, people, now, outage=self._quiet.away_within(_BACK_S, now))) is not None:
+            raise Away(why, server_gone=False)
+        if people is None or not there:
             await self._close(room, lost)
             return
         await self._rooms.remove(room, people.agents)
@@ -191,16 +199,46 @@ class _Quiet:
     def __init__(self) -> None:
         self._epoch = ""
         self._until = 0.0
+        self._away_at = float("-inf")
 
-    def begin(self) -> None:
+    def begin(self, now: float) -> None:
         """Redis is away."""
-        self._epoch = ""
+        self._epoch, self._away_at = "", now
+
+    def away_within(self, seconds: float, now: float) -> bool:
+        """Whether Redis was away less than so many seconds ago."""
+        return now - self._away_at < seconds
 
     def over(self, epoch: str, now: float) -> bool:
         """Redis has answered, in this epoch."""
         if epoch != self._epoch:
             self._epoch, self._until = epoch, now + LEASE_S
         return now >= self._until
+
+
+class _Phone:
+    """One call's phone, as far as it may still be on its way back into a room that it lost while Redis was away.
+
+    livekit-server serves nobody without Redis, so the phone's leg loses the room together with the agent.
+    """
+
+    def __init__(self) -> None:
+        self._missed = False
+        self._back_at: float | None = None
+
+    def awaited(self, there: bool, people: Occupants | None, now: float, *, outage: bool) -> str | None:
+        """Why the call is not decided yet; None when it can be."""
+        if not there:
+            self._missed, self._back_at = True, None
+            return "after an outage of Redis the phone may find back into its room" if outage else None
+        if not self._missed:
+            return None
+        if self._back_at is None:
+            self._back_at = now
+        sent = people is not None and bool(people.agents)
+        if now - self._back_at < (_CLAIMS_S if sent else _SENT_S):
+            return "the phone is back in its room, and livekit-server may send an agent itself"
+        return None
 
 
 async def _every(seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

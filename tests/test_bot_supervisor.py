@@ -235,3 +235,54 @@ async def test_a_death_before_the_first_step_counts_too(tmp_path: Path) -> None:
         await w.supervisor.look()
         await w.process_ends()
     assert [order["apologise"] for order in w.orders()][-3:] == [False, False, True]
+
+
+async def lost_with_redis(w: World) -> None:
+    """The process of a call ends while Redis is away; when Redis is back, the room is empty."""
+    await w.serve()
+    w.live.away = True
+    w.jobs.clear()
+    await w.supervisor.look()
+    await asyncio.sleep(0)
+    w.rooms.rooms[ROOM] = Occupants()
+    w.live.away = False
+    await eventually(lambda: reserved(w))
+    assert w.orders() == []
+
+
+@pytest.mark.parametrize("returns", [True, False])
+async def test_after_redis_was_away_the_phone_may_find_back_into_its_room(tmp_path: Path, returns: bool) -> None:
+    w = world(tmp_path)
+    await lost_with_redis(w)
+    if returns:
+        w.rooms.rooms[ROOM] = Occupants(callers=("phone",))
+        await eventually(lambda: looked_again(w))
+    else:
+        w.at[0] += 16.0
+    await w.supervisor.settled()
+    assert len(w.orders()) == returns
+    assert await w.disposition() == (None if returns else "dropped")
+
+
+async def looked_again(w: World) -> bool:
+    """The clock goes on, as livekit-server may send an agent itself."""
+    w.at[0] += 0.2
+    return bool(w.orders())
+
+
+async def test_a_room_that_the_phone_opened_anew_has_an_agent_of_its_own(tmp_path: Path) -> None:
+    w = world(tmp_path)
+    await lost_with_redis(w)
+    w.rooms.rooms[ROOM] = Occupants(callers=("phone",), agents=("bot-job-2",))
+    await w.live.claim(ROOM, Owner("job-2", ORDER))
+    await w.supervisor.settled()
+    assert (w.orders(), w.rooms.removed) == ([], [])
+    assert await w.disposition() is None
+
+
+async def test_without_an_outage_an_empty_room_is_a_call_that_is_over(tmp_path: Path) -> None:
+    w = world(tmp_path)
+    await w.serve()
+    w.rooms.rooms[ROOM] = Occupants()
+    await w.process_ends()
+    assert await w.disposition() == "dropped"

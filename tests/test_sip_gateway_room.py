@@ -56,7 +56,7 @@ def policy(redis_away: bool, gone_s: float) -> bool:
         keys = ApiKeys(api_key="k", api_secret="s")
         bridge = Bridge("127.0.0.1", Pacer())
         side = RoomSide(GatewaySettings("", "", "", 0, keys), bridge, Tasks(lambda error: None), "call")
-        side.presence.excused = lambda: redis_away
+        side.presence.outage.excused = lambda: redis_away
         side.presence.lost_at = asyncio.get_running_loop().time() - gone_s
         side._on_lost()
         if side.presence.lost:
@@ -76,3 +76,31 @@ def test_a_room_that_is_away_is_waited_for_longer_while_redis_is_away(
     redis_away: bool, gone_s: float, given_up: bool
 ) -> None:
     assert policy(redis_away, gone_s) is given_up
+
+
+async def test_after_an_outage_of_redis_the_room_is_joined_again_at_once(endpoints: Endpoints) -> None:
+    keys = ApiKeys(api_key=endpoints.api_key, api_secret=endpoints.api_secret)
+    settings = GatewaySettings(endpoints.redis_url, endpoints.livekit_url, "127.0.0.1", 0, keys)
+    failed: list[BaseException] = []
+    tasks, name = Tasks(failed.append), fresh("again")
+    async with Listener(endpoints, name) as bot:
+        bridge = Bridge("127.0.0.1", Pacer())
+        side = RoomSide(settings, bridge, tasks, "call")
+        await side.join(Seat(name, "caller", "Caller", "", {}), asyncio.Lock(), asyncio.Event(), listen=True)
+        side.bridge_audio()
+        await side.status("active")
+        first, before = side.room, (await bot.caller()).sid
+        side.presence.outage.excused = lambda: True
+        side._on_reconnecting(first)
+        side._on_lost()
+        await eventually(lambda: side.room is not first and len(side._streams) == 1)
+        await eventually(lambda: bot.left == ["CLIENT_INITIATED"] and bot.statuses[-1:] == ["active"])
+        again = await bot.caller()
+        assert again.sid != before
+        await eventually(lambda: len(again.track_publications) == 1)
+        assert side.presence.lost is None
+        assert not side.presence.closed.is_set()
+        await side.leave(DisconnectReason.CLIENT_INITIATED)
+        await tasks.close()
+        bridge.close()
+    assert failed == []

@@ -63,7 +63,8 @@ class Leg:
         """Our place in the room; not joined yet."""
         gateway = self.gateway
         room = self.room = RoomSide(gateway.settings, media, self.tasks, self.id)
-        room.presence.excused = lambda: gateway.bus.away_within(gateway.settings.limits.outage_over)
+        room.presence.outage.excused = lambda: gateway.bus.away_within(gateway.settings.limits.outage_over)
+        room.presence.outage.over = lambda: not gateway.bus.away_within(0)
         return room
 
     def report(self, status: SIPCallStatus) -> None:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
+_REJOIN_S, _AGAIN_S = 2.0, 0.3  # one try to join again after an outage, and the time between two
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
 
 
@@ -68,6 +69,15 @@ class Seat:
 
 
 @dataclass(slots=True)
+class Outage:
+    """A time without Redis, in which livekit-server serves nobody."""
+
+    excused: Callable[[], bool] = lambda: False  # whether the server cannot help it that the room is away
+    over: Callable[[], bool] = lambda: True  # whether there is a point in joining again
+    rejoining: bool = False
+
+
+@dataclass(slots=True)
 class Presence:
     """How it stands with the room."""
 
@@ -77,7 +87,9 @@ class Presence:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.TimerHandle | None = None
     lost_at: float = 0.0  # of the loop's clock
-    excused: Callable[[], bool] = lambda: False  # whether the server cannot help it that the room is away
+    outage: Outage = field(default_factory=Outage)
+    seat: Seat | None = None  # where we joined
+    status: str = ""  # the last one written, or to be written
 
 
 class RoomSide:
@@ -98,55 +110,83 @@ class RoomSide:
         """Join and publish the phone's track, one join at a time. Raises JoinFailed.
 
         With `listen` the first subscription, a second negotiation, is also waited for under the gate."""
-        self._follow()
+        self._follow(self.room)
         async with gate:
             if ended.is_set():
                 raise JoinFailed("the caller hung up")
             try:
                 async with asyncio.timeout(self.settings.limits.join):
-                    await self._connect(seat)
+                    await self._connect(self.room, seat)
+                    self.presence.joined = True
             except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
                 raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
             if listen:
                 self.listen()
                 await first_of(self.presence.heard, self.presence.closed, ended, timeout=_SETTLE_S)
 
-    async def _connect(self, seat: Seat) -> None:
+    async def _connect(self, room: rtc.Room, seat: Seat) -> None:
+        self.presence.seat = seat
         options = rtc.RoomOptions(auto_subscribe=False)
-        await self.room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
-        self.presence.joined = True
+        await room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
         track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
         publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
-        await self.room.local_participant.publish_track(track, publish)
+        await room.local_participant.publish_track(track, publish)
 
-    def _follow(self) -> None:
-        room = self.room
+    def _follow(self, room: rtc.Room) -> None:
         room.on("track_published", self._on_published)
         room.on("track_subscribed", self._on_subscribed)
         room.on("track_unsubscribed", self._on_unsubscribed)
         room.on("participant_connected", self._on_participant)
         room.on("sip_dtmf_received", self._on_key)
-        room.on("disconnected", self._on_disconnected)
-        room.on("reconnecting", self._on_reconnecting)
-        room.on("reconnected", self._on_reconnected)
+        room.on("disconnected", lambda reason: self._on_disconnected(room))
+        room.on("reconnecting", lambda: self._on_reconnecting(room))
+        room.on("reconnected", lambda: self._on_reconnected(room))
 
     async def leave(self, reason: "rtc.DisconnectReason.ValueType") -> None:
         """Agents learn `reason` from participant_disconnected."""
         presence = self.presence
         if presence.lost:
             presence.lost.cancel()
-        for sid in list(self._streams):
-            self._stop_playing(sid)
-        held = handles(self.room)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.limits.leave):
-                await self.room.disconnect(reason=reason)
+        await self._part(self.room, reason)
         presence.closed.set()
         await self.source.aclose()
+
+    async def _part(self, room: rtc.Room, reason: "rtc.DisconnectReason.ValueType") -> None:
+        for sid in list(self._streams):
+            self._stop_playing(sid)
+        held = handles(room)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.limits.leave):
+                await room.disconnect(reason=reason)
         await let_go(held)
+
+    async def _rejoin(self, seat: Seat) -> None:
+        """After an outage: the SDK's own tries to join again come up to five seconds apart, a phone in silence waits."""
+        presence, reason = self.presence, rtc.DisconnectReason.CLIENT_INITIATED
+        presence.joined = False
+        await self._part(self.room, reason)  # two of one identity would put each other out
+        while presence.lost is not None and not presence.closed.is_set() and presence.outage.excused():
+            room = rtc.Room()
+            self._follow(room)
+            try:
+                async with asyncio.timeout(_REJOIN_S):
+                    await self._connect(room, seat)
+            except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
+                log.info("%s: the room is not back yet: %s", self.call_id, error or "no answer")
+                await self._part(room, reason)
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            if presence.closed.is_set():
+                await self._part(room, reason)  # the phone hung up meanwhile
+                return
+            self.room, presence.joined, presence.outage.rejoining = room, True, False
+            self._on_reconnected(room)
+            self.listen()
+            await self.status(presence.status)
 
     async def status(self, value: str) -> None:
         """Write sip.callStatus."""
+        self.presence.status = value
         if not self.presence.joined or self.presence.closed.is_set():
             return
         try:
@@ -179,6 +219,8 @@ class RoomSide:
     async def _keys_to_room(self) -> None:
         while True:
             digit = await self._to_room.get()
+            if not self.presence.joined:
+                continue  # it is being joined again: nobody is there to hear a key
             try:
                 await self.room.local_participant.publish_dtmf(code=digit.code, digit=digit.digit)
             except PublishDTMFError as error:
@@ -215,17 +257,26 @@ class RoomSide:
         if not self._to_phone.full():
             self._to_phone.put_nowait(event.digit)
 
-    def _on_disconnected(self, reason: object) -> None:
-        self.presence.closed.set()
+    def _ours(self, room: rtc.Room) -> bool:
+        """Not one that was given up, or is being joined instead."""
+        return room is self.room and not self.presence.outage.rejoining
 
-    def _on_reconnecting(self) -> None:
+    def _on_disconnected(self, room: rtc.Room) -> None:
+        if self._ours(room):
+            self.presence.closed.set()
+
+    def _on_reconnecting(self, room: rtc.Room) -> None:
+        if not self._ours(room):
+            return
         limit, loop = self.settings.limits.room_lost, asyncio.get_running_loop()
         log.warning("%s: the room connection is lost; hanging up unless it is back in %g s", self.call_id, limit)
         if self.presence.lost is None:
             self.presence.lost_at = loop.time()
             self.presence.lost = loop.call_later(limit, self._on_lost)
 
-    def _on_reconnected(self) -> None:
+    def _on_reconnected(self, room: rtc.Room) -> None:
+        if not self._ours(room):
+            return
         log.info("%s: the room connection is back", self.call_id)
         if self.presence.lost:
             self.presence.lost.cancel()
@@ -233,8 +284,11 @@ class RoomSide:
 
     def _on_lost(self) -> None:
         presence, loop = self.presence, asyncio.get_running_loop()
-        if presence.excused() and loop.time() - presence.lost_at < self.settings.limits.outage:
+        if presence.outage.excused() and loop.time() - presence.lost_at < self.settings.limits.outage:
             presence.lost = loop.call_later(_EXCUSED_S, self._on_lost)  # the phone hears silence meanwhile
+            if presence.outage.over() and not presence.outage.rejoining and presence.seat is not None:
+                presence.outage.rejoining = True
+                self.tasks.spawn(self._rejoin(presence.seat))
             return
         log.error("%s: the room did not come back: is livekit-server running?", self.call_id)
         presence.closed.set()
