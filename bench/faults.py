@@ -230,7 +230,8 @@ async def outage(
             pid = stack.pid(part)
             stack.stop(part)
             if kill and pid is not None:
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             stopped = time.time()
             await asyncio.sleep(away_s)
             stack.start(part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -40,8 +41,12 @@ class Occupants:
 class Rooms(Protocol):
     """What the supervisor and admission need of LiveKit. Everything raises Away."""
 
-    async def look(self, room: str) -> Occupants | None:
-        """Who is there; None when there is no such room."""
+    async def look(self, room: str, since_s: float | None = None) -> Occupants | None:
+        """Who is there; None when there is no such room.
+
+        `since_s`: only who joined in the last so many seconds. livekit-server keeps its lists in Redis: whoever leaves
+        while Redis is away stays on them, and cannot be put out.
+        """
         ...
 
     async def remove(self, room: str, identities: Sequence[str]) -> None:
@@ -58,17 +63,22 @@ class Rooms(Protocol):
 
 
 class MemoryRooms:
-    """`Rooms` in memory: the fake. `orders` and `removed` say what was asked for."""
+    """`Rooms` in memory: the fake. `orders` and `removed` say what was asked for, `stale` who only seems to be there."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Occupants] = {}
+        self.stale: set[str] = set()
         self.orders: list[tuple[str, str]] = []
         self.removed: list[tuple[str, str]] = []
         self.away: Away | None = None
 
-    async def look(self, room: str) -> Occupants | None:
+    async def look(self, room: str, since_s: float | None = None) -> Occupants | None:
         self._there()
-        return self.rooms.get(room)
+        found = self.rooms.get(room)
+        if found is None or since_s is None:
+            return found
+        kinds = (found.callers, found.ringing, found.agents)
+        return Occupants(*(tuple(who for who in kind if who not in self.stale) for kind in kinds))
 
     async def remove(self, room: str, identities: Sequence[str]) -> None:
         self._there()
@@ -98,12 +108,13 @@ class LiveKitRooms:
         self._lk = lk
         self._agent = agent_name
 
-    async def look(self, room: str) -> Occupants | None:
+    async def look(self, room: str, since_s: float | None = None) -> Occupants | None:
         asked = self._lk.room.list_participants(api.ListParticipantsRequest(room=room))
         found = await _unless_gone(asked)
         if found is None or (not found.participants and not await self._exists(room)):
             return None
-        people = found.participants
+        oldest = 0.0 if since_s is None else time.time() - since_s
+        people = [p for p in found.participants if p.joined_at + 1 > oldest]  # it is in whole seconds
         callers = [p for p in people if p.kind in _HUMAN]
         return Occupants(
             tuple(p.identity for p in callers),

@@ -30,6 +30,7 @@ _RETRY_S: Final = 0.25
 _PATIENCE_S: Final = 150.0  #: how long a server that is away is waited for
 _SERVER_S: Final = 12.0  #: a livekit-server away for so long has lost its calls: the edge has hung up
 _BACK_S: Final = 15.0  #: after Redis was away, how long the phone's leg may take to find back into its room
+_LOST_S: Final = 7.0  #: away for so long, Redis has cost everybody the room: livekit-server's lists are of before
 _SENT_S: Final = 0.6  #: a room that is opened anew may get its agent from livekit-server: how soon that one shows
 _CLAIMS_S: Final = 3.0  #: and how long it may take, once it is in the room, to claim the call
 
@@ -143,10 +144,11 @@ class Supervisor:
 
     async def _hand_on(self, room: str, order: str, lost: Lost | None, phone: _Phone) -> None:
         """Close the call if nobody is there, else order the next agent. Raises Away, also while the phone may return."""
-        people, last = await self._rooms.look(room), _read(lost)
-        there = people is not None and bool(people.callers or _still_dialling(order, last))
         now = self._clock()
-        if (why := phone.awaited(there, people, now, outage=self._quiet.away_within(_BACK_S, now))) is not None:
+        back_s = self._quiet.back_s(now)
+        people, last = await self._rooms.look(room, back_s), _read(lost)
+        there = people is not None and bool(people.callers or _still_dialling(order, last))
+        if (why := phone.awaited(there, people, now, outage=back_s is not None)) is not None:
             raise Away(why, server_gone=False)
         if people is None or not there:
             await self._close(room, lost)
@@ -199,15 +201,17 @@ class _Quiet:
     def __init__(self) -> None:
         self._epoch = ""
         self._until = 0.0
-        self._away_at = float("-inf")
+        self._away = (float("-inf"), float("-inf"))  # from, to
 
     def begin(self, now: float) -> None:
         """Redis is away."""
-        self._epoch, self._away_at = "", now
+        began, last = self._away
+        self._epoch, self._away = "", (began if now - last < LEASE_S else now, now)
 
-    def away_within(self, seconds: float, now: float) -> bool:
-        """Whether Redis was away less than so many seconds ago."""
-        return now - self._away_at < seconds
+    def back_s(self, now: float) -> float | None:
+        """How long ago Redis came back, within the time in which phones find back after a long outage; else None."""
+        began, last = self._away
+        return now - last if last - began >= _LOST_S and now - last < _BACK_S else None
 
     def over(self, epoch: str, now: float) -> bool:
         """Redis has answered, in this epoch."""

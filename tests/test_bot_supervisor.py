@@ -238,16 +238,19 @@ async def test_a_death_before_the_first_step_counts_too(tmp_path: Path) -> None:
 
 
 async def lost_with_redis(w: World) -> None:
-    """The process of a call ends while Redis is away; when Redis is back, the room is empty."""
+    """The process of a call ends while Redis is away; when Redis is back, the room's list is still that of before."""
     await w.serve()
     w.live.away = True
+    for _ in range(14):
+        await w.supervisor.reap()
+        w.at[0] += 1.0
     w.jobs.clear()
     await w.supervisor.look()
     await asyncio.sleep(0)
-    w.rooms.rooms[ROOM] = Occupants()
+    w.rooms.stale = {"phone", "bot-job-1"}
     w.live.away = False
     await eventually(lambda: reserved(w))
-    assert w.orders() == []
+    assert (w.orders(), w.rooms.removed) == ([], [])
 
 
 @pytest.mark.parametrize("returns", [True, False])
@@ -255,9 +258,11 @@ async def test_after_redis_was_away_the_phone_may_find_back_into_its_room(tmp_pa
     w = world(tmp_path)
     await lost_with_redis(w)
     if returns:
-        w.rooms.rooms[ROOM] = Occupants(callers=("phone",))
+        w.rooms.stale = {"bot-job-1"}
         await eventually(lambda: looked_again(w))
+        assert w.rooms.removed == []  # who is not there cannot be put out
     else:
+        w.rooms.rooms[ROOM] = Occupants()
         w.at[0] += 16.0
     await w.supervisor.settled()
     assert len(w.orders()) == returns
@@ -273,11 +278,25 @@ async def looked_again(w: World) -> bool:
 async def test_a_room_that_the_phone_opened_anew_has_an_agent_of_its_own(tmp_path: Path) -> None:
     w = world(tmp_path)
     await lost_with_redis(w)
-    w.rooms.rooms[ROOM] = Occupants(callers=("phone",), agents=("bot-job-2",))
+    w.rooms.rooms[ROOM] = Occupants(callers=("phone",), agents=("bot-job-1", "bot-job-2"))
+    w.rooms.stale = {"bot-job-1"}
     await w.live.claim(ROOM, Owner("job-2", ORDER))
     await w.supervisor.settled()
     assert (w.orders(), w.rooms.removed) == ([], [])
     assert await w.disposition() is None
+
+
+async def test_after_a_short_outage_the_phone_has_kept_its_room(tmp_path: Path) -> None:
+    w = world(tmp_path)
+    await w.serve()
+    w.live.away = True
+    for _ in range(4):
+        await w.supervisor.reap()
+        w.at[0] += 1.0
+    w.live.away = False
+    w.rooms.stale = {"phone"}  # it was there before
+    await w.process_ends()
+    assert len(w.orders()) == 1
 
 
 async def test_without_an_outage_an_empty_room_is_a_call_that_is_over(tmp_path: Path) -> None:

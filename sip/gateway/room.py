@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
-_REJOIN_S, _AGAIN_S = 2.0, 0.3  # one try to join again after an outage, and the time between two
+_AGAIN_S = 0.3  # between two tries to join again after an outage
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
 
 
@@ -169,7 +169,7 @@ class RoomSide:
             room = rtc.Room()
             self._follow(room)
             try:
-                async with asyncio.timeout(_REJOIN_S):
+                async with asyncio.timeout(self.settings.limits.join):
                     await self._connect(room, seat)
             except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
                 log.info("%s: the room is not back yet: %s", self.call_id, error or "no answer")
