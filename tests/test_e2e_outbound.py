@@ -57,9 +57,14 @@ class Ended:
 
 async def start_call(site: Endpoints, number: str, port: int, flow: Path, *more: str) -> asyncio.subprocess.Process:
     """Start the command against a test phone on this machine."""
-    command = [sys.executable, "-m", "cli.main", "call", number, "--flow", str(flow), "--ring", "15", *more]
+    words = ("call", number, "--flow", str(flow), "--ring", "15", *more)
+    return await leadline(site, *words, "--trunk", f"127.0.0.1:{port}", "--from", OURS)
+
+
+async def leadline(site: Endpoints, *words: str) -> asyncio.subprocess.Process:
+    """Start any command on this installation."""
     return await asyncio.create_subprocess_exec(
-        *(*command, "--trunk", f"127.0.0.1:{port}", "--from", OURS),
+        *(sys.executable, "-m", "cli.main", *words),
         env={**os.environ, **site.env(), "COLUMNS": "200"},  # noqa: TID251 -- handed on, not read
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
@@ -69,7 +74,11 @@ async def start_call(site: Endpoints, number: str, port: int, flow: Path, *more:
 
 async def leadline_call(site: Endpoints, number: str, port: int, flow: Path, *more: str) -> Ended:
     """Run it to its end."""
-    process = await start_call(site, number, port, flow, *more)
+    return await to_its_end(await start_call(site, number, port, flow, *more))
+
+
+async def to_its_end(process: asyncio.subprocess.Process) -> Ended:
+    """Wait for a command."""
     try:
         async with asyncio.timeout(_COMMAND_S):
             output, _ = await process.communicate()
@@ -106,6 +115,35 @@ async def test_who_answers_is_greeted_at_once_by_an_agent_that_waited(endpoints:
     (row,) = await finished(endpoints, number)
     assert (row.disposition, row.sip.status, row.begun.direction) == ("qualified", 200, "outbound")
     assert (await said(endpoints, row, "bot"))[0].startswith("Hello!")
+
+
+async def test_a_campaign_is_heard_by_yourself_first(endpoints: Endpoints, files: Files, tmp_path: Path) -> None:
+    number, campaign = "+12025550187", tmp_path / "spring.yaml"
+    campaign.write_text(
+        f"campaign: spring\npurpose: telemarketing\nseller: Example Software\nflow: {files.flows['short']}\n"
+        f'caller_ids: ["{OURS}"]\ncountries: [US]\npacing: {{ring: 15s, max_call: 60s}}\n'
+    )
+
+    async def take(call: PhoneCall) -> None:
+        await call.answer(ack_timeout=5)
+        await bot_turn(call)
+        await call.media.send_dtmf("1")
+
+    async with Phone(user=number, on_call=take) as phone:
+        there = (str(campaign), number, "--trunk", f"127.0.0.1:{phone.port}")
+        ended = await to_its_end(await leadline(endpoints, "test-call", *there))
+        assert phone.errors == []
+        (call,) = phone.calls
+        assert (call.from_user, call.to_user) == (OURS, number)
+    assert ended.code == 0, ended.text
+    assert "answered (200 OK)" in ended.text
+    (row,) = await finished(endpoints, number)
+    assert row.disposition == "qualified"
+    events = await leadline(endpoints, "calls", "tail", row.begun.id, "--all", "--json")
+    assert events.stdout is not None
+    first = json.loads(await asyncio.wait_for(events.stdout.readline(), 30))
+    events.send_signal(signal.SIGINT)
+    assert (first["call_id"], (await to_its_end(events)).code) == (row.begun.id, 0)
 
 
 async def _agent_is_ready(endpoints: Endpoints) -> bool:
