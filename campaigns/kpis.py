@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,14 @@ class Kpi:
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """From which number an attempt was made, and in which hour of the day where it rang ("" when unknown)."""
+
+    caller_id: str
+    hour: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tried:
     """An attempt that has ended, as the figures need it. Seconds."""
 
@@ -32,6 +40,7 @@ class Tried:
     cost: float | None = None
     sent: bool = True  #: an INVITE was
     heard_ms: int | None = None  #: from the answer to the bot's first words, by the bot's clock
+    made: Made = Made("", "")
 
 
 def tried_of(row: Mapping[str, Any]) -> Tried:
@@ -49,7 +58,14 @@ def tried_of(row: Mapping[str, Any]) -> Tried:
         row["cost"],
         row["invited_at"] is not None,
         row["first_audio_ms"],
+        Made(row["caller_id"], _hour(row["decision"])),
     )
+
+
+def _hour(decision: Mapping[str, Any]) -> str:
+    """The hour of the day in the first of the places that the decision considered."""
+    places = decision.get("local_times") or ()
+    return f"{places[0][1][11:13]}:00" if places else ""
 
 
 def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
@@ -58,6 +74,7 @@ def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
     sent = len(attempts)
     flags = Counter(flag for one in attempts for flag in one.flags)
     leads = {one.lead for one in attempts}
+    dialable = max(dialable, len(leads))  # a number that turned out to be none was dialled all the same
     reached = {one.lead for one in attempts if "human" in one.flags}
     qualified = {one.lead for one in attempts if one.disposition in ("qualified", "transferred")}
     talked = [one.talked_s for one in attempts if one.talked_s is not None]
@@ -96,6 +113,16 @@ def kpis(attempts: Sequence[Tried], dialable: int) -> list[Kpi]:
 def by_outcome(attempts: Iterable[Tried]) -> dict[str, int]:
     """How many attempts ended in which way; the sum is the number of attempts."""
     return dict(sorted(Counter(one.outcome for one in attempts).items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def connected_by(attempts: Iterable[Tried], what: Callable[[Made], str]) -> dict[str, tuple[int, int]]:
+    """By caller ID or by hour: how many attempts a person answered, and how many there were."""
+    sent, human = Counter[str](), Counter[str]()
+    for one in attempts:
+        if one.sent and (key := what(one.made)):
+            sent[key] += 1
+            human[key] += "human" in one.flags
+    return {key: (human[key], sent[key]) for key in sorted(sent)}
 
 
 def _share(name: str, formula: str, part: int, whole: int) -> Kpi:

@@ -183,8 +183,8 @@ def report(
     as_json: AsJson = False,
     name: Stack = None,
 ) -> None:
-    """Say what a campaign came to: attempts by outcome, and its figures."""
-    from campaigns.kpis import by_outcome, kpis
+    """Say what a campaign came to: attempts by outcome, its figures, and who was reached by hour and by caller ID."""
+    from campaigns.kpis import by_outcome, connected_by, kpis
 
     async def read() -> Standing:
         async with database(name) as engine:
@@ -193,9 +193,13 @@ def report(
     with told_plainly():
         now = asyncio.run(read())
     figures = kpis(now.tried, _dialable(now.counts))
+    reached = {
+        "by hour where it rang": connected_by(now.tried, lambda made: made.hour),
+        "by caller ID": connected_by(now.tried, lambda made: made.caller_id),
+    }
     if as_json:
         told = [{"name": k.name, "value": k.value, "parts": k.parts, "formula": k.formula} for k in figures]
-        print_json({**_as_data(now), "kpis": told})
+        print_json({**_as_data(now), "kpis": told, "reached": reached})
         return
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for kpi in figures:
@@ -204,3 +208,8 @@ def report(
     for outcome, count in by_outcome(now.tried).items():
         out().print(f"  {count:>6,} {outcome}")
     out().print(table)
+    for what, parts in reached.items():
+        if parts:
+            out().print(f"people reached {what}:")
+        for key, (human, sent) in parts.items():
+            out().print(f"  {key:<12} {human / sent:>6.1%} ({human:,}/{sent:,})")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from campaigns.again import AGAIN, CALLBACK_MOST, Past, Rules, in_zone, next_day, what_next
 from campaigns.breakers import Seen, tripped, warnings
-from campaigns.kpis import Tried, by_outcome, kpis
+from campaigns.kpis import Made, Tried, by_outcome, connected_by, kpis
 from campaigns.outcomes import Talk, answered, kind, names, unanswered
 from sip.outcome import Ending, Outcome, of_status
 from store.attempts import CallBack, Close, Retry
@@ -254,3 +254,16 @@ def test_the_figures_add_up() -> None:
     assert [found[name].value for name in costs] == [0.75, 0.38, 0.75, 0.75]
     assert sum(by_outcome(past).values()) == len(past)
     assert all(kpi.formula for kpi in kpis([], 0))
+
+
+def test_people_reached_are_counted_by_hour_and_by_caller_id() -> None:
+    human = frozenset({"answered", "human"})
+    past = [
+        Tried(1, "conversation", human, made=Made("+12025550100", "14:00")),
+        Tried(2, "no_answer", frozenset(), made=Made("+12025550100", "09:00")),
+        Tried(3, "busy", frozenset(), made=Made("+12025550101", "14:00")),
+        Tried(4, "no_agent", frozenset(), sent=False, made=Made("+12025550101", "14:00")),
+        Tried(5, "busy", frozenset()),
+    ]
+    assert connected_by(past, lambda made: made.hour) == {"09:00": (0, 1), "14:00": (1, 2)}
+    assert connected_by(past, lambda made: made.caller_id) == {"+12025550100": (1, 2), "+12025550101": (0, 1)}
