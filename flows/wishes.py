@@ -22,6 +22,8 @@ from flows.turn import Turn
 _MODEL_WISH: Final = 0.7
 #: Below that a model's reading, if it is at least this certain, is a guess: the caller is asked whether it is right.
 GUESS: Final = 0.55
+#: An opt-out, or an answer to something: only the caller can tell.
+_SAYS_LITTLE: Final = re.compile(r"(?:please,? )?no more(?:,? (?:please|thanks|thank you|now))?\W*")
 #: The same question from the caller is answered so many times.
 _REPLIES_MAX: Final = 2
 #: A "no" of so many words says nothing else.
@@ -105,6 +107,8 @@ def model_wish(event: Heard) -> Intent:
 
 def guess(event: Heard) -> Intent:
     """Return what a nearest example takes the words for; nothing of it is done without the caller's yes."""
+    if _SAYS_LITTLE.fullmatch(event.text.strip().lower()):
+        return Intent("opt_out", GUESS, None)
     meaning = event.meaning
     if meaning is None or meaning.intent is None or not GUESS <= meaning.certainty < _MODEL_WISH:
         return NO_INTENT

@@ -53,6 +53,11 @@ def test_a_guess_asks_before_anything_is_done() -> None:
     assert load_state(dump_state(state)) == state
 
 
+@pytest.mark.parametrize("text", ["No more.", "please, no more", "no more, thank you"])
+def test_words_that_say_too_little_are_asked_about_without_any_model(text: str) -> None:
+    assert said(after(Heard(AT, text))[1]) == ASKED
+
+
 @pytest.mark.parametrize("answer", [Heard(AT, "yes please do"), Pressed(AT, "1")])
 def test_a_yes_does_it(answer: Event) -> None:
     state, effects = after(ODD, answer)
