@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
+from typing import TypeAlias
 
 from flows.hear.heard import NOTHING, Hearing
 from flows.hear.words import plain, readings
+
+#: From 0 to 1, and where it was said.
+_Likeness: TypeAlias = tuple[float, tuple[int, int]]
 
 _PLACES = (("first", "one", "1", "former"), ("second", "two", "2"), ("third", "three", "3"), ("fourth", "four", "4"), ("fifth", "five", "5"), ("sixth", "six", "6"), ("seventh", "seven", "7"), ("eighth", "eight", "8"))  # fmt: skip
 _NEAR_ENOUGH = 0.82
@@ -83,17 +87,8 @@ def _placed(text: str, keys: Sequence[str]) -> Hearing | None:
 def _near(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing | None:
     """Find the option whose spelling is near what the recogniser wrote."""
     said = [found for found in re.finditer(r"[a-z]+", plain(text))]
-    best, second, answer = 0.0, 0.0, NOTHING
-    for key, synonyms in choices.items():
-        nearest, ends = max(
-            (_likeness(phrase.lower(), said, plain(text)) for phrase in (key.replace("_", " "), *synonyms)),
-            key=lambda pair: pair[0],
-        )
-        if nearest > best:
-            best, second, answer = nearest, best, Hearing(key, round(0.8 * nearest, 2), ends)
-        else:
-            second = max(second, nearest)
-    return answer if best >= _NEAR_ENOUGH and best - second > 0.05 else None
+    found = _nearest(choices, lambda phrase: _likeness(phrase.lower(), said, plain(text)))
+    return None if found is None else Hearing(found[0], round(0.8 * found[1], 2), found[2])
 
 
 def _sounding(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
@@ -101,18 +96,23 @@ def _sounding(text: str, choices: Mapping[str, Sequence[str]]) -> Hearing:
     said = list(re.finditer(r"[a-z']+", plain(text)))
     if len(said) != 1 or len(said[0].group()) < _SHORTEST:
         return NOTHING
-    heard = _sound(said[0].group())
-    ranked = sorted(
-        (
-            (max((_alike(heard, _sound(phrase)) for phrase in (key, *synonyms)), default=0.0), key)
-            for key, synonyms in choices.items()
-        ),
-        reverse=True,
-    )
-    (best, key), *others = ranked or [(0.0, "")]
-    if best < _NEAR_ENOUGH or (others and best - others[0][0] <= 0.05):
-        return NOTHING
-    return Hearing(key, _BY_SOUND, said[0].span())
+    heard, ends = _sound(said[0].group()), said[0].span()
+    found = _nearest(choices, lambda phrase: (_alike(heard, _sound(phrase)), ends))
+    return NOTHING if found is None else Hearing(found[0], _BY_SOUND, ends)
+
+
+def _nearest(
+    choices: Mapping[str, Sequence[str]], likeness: Callable[[str], _Likeness]
+) -> tuple[str, float, tuple[int, int]] | None:
+    """The option that is near enough, and clearly nearer than all others: its key, likeness and place."""
+    best, second = ("", 0.0, (0, 0)), 0.0
+    for key, synonyms in choices.items():
+        nearest, ends = max(map(likeness, (key.replace("_", " "), *synonyms)), key=lambda pair: pair[0])
+        if nearest > best[1]:
+            best, second = (key, nearest, ends), best[1]
+        else:
+            second = max(second, nearest)
+    return best if best[1] >= _NEAR_ENOUGH and best[1] - second > 0.05 else None
 
 
 def _alike(one: str, other: str) -> float:
@@ -126,7 +126,7 @@ def _sound(word: str) -> str:
     return re.sub(r"(.)\1+", r"\1", folded.translate(_FOLDED))
 
 
-def _likeness(phrase: str, said: Sequence[re.Match[str]], text: str) -> tuple[float, tuple[int, int]]:
+def _likeness(phrase: str, said: Sequence[re.Match[str]], text: str) -> _Likeness:
     count = len(phrase.split())
     best, ends = 0.0, (0, 0)
     for at in range(max(0, len(said) - count + 1)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flows.hear.heard import NOTHING, Hearing
@@ -137,17 +137,16 @@ def _before(part: Sequence[Word], at: int) -> str:
     return " " + " ".join(said) if said else ""
 
 
-def _after(part: Sequence[Word], at: int) -> Iterator[str]:
-    """Yield three words from behind a number, past a unit, and past two words: "fifty people or more"."""
+def _after(part: Sequence[Word], at: int) -> tuple[str, ...]:
+    """Return three words from behind a number, past a unit, and past two words: "fifty people or more"."""
     said = [(word.text + " " if word.text not in BREAKS else "") for word in part[at : at + 5]]
-    for start in range(min(3, len(said))):
-        yield "".join(said[start : start + 3])
+    return tuple("".join(said[start : start + 3]) for start in range(min(3, len(said))))
 
 
 def _single(part: Sequence[Word], number: Number) -> Range:
     low, high, certainty = number.low, number.high, VAGUE if number.vague else 1.0
     ends = span(part[number.first : number.end]) or (0, 0)
-    before, after = _before(part, number.first), tuple(_after(part, number.end))
+    before, after = _before(part, number.first), _after(part, number.end)
     if before.endswith(_NEAR):
         return Range(low, high, 0.85, ends)
     if before.endswith(_BELOW) or any(said.startswith(_BELOW_AFTER) for said in after):
