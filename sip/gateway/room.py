@@ -114,23 +114,24 @@ class RoomSide:
         async with gate:
             if ended.is_set():
                 raise JoinFailed("the caller hung up")
-            try:
-                async with asyncio.timeout(self.settings.limits.join):
-                    await self._connect(self.room, seat)
-                    self.presence.joined = True
-            except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
-                raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
+            await self._connect(self.room, seat)
+            self.presence.joined = True
             if listen:
                 self.listen()
                 await first_of(self.presence.heard, self.presence.closed, ended, timeout=_SETTLE_S)
 
     async def _connect(self, room: rtc.Room, seat: Seat) -> None:
+        """Raises JoinFailed."""
         self.presence.seat = seat
         options = rtc.RoomOptions(auto_subscribe=False)
-        await room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
-        track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
-        publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
-        await room.local_participant.publish_track(track, publish)
+        try:
+            async with asyncio.timeout(self.settings.limits.join):
+                await room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
+                track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
+                publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
+                await room.local_participant.publish_track(track, publish)
+        except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
+            raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
 
     def _follow(self, room: rtc.Room) -> None:
         room.on("track_published", self._on_published)
@@ -165,14 +166,13 @@ class RoomSide:
         presence, reason = self.presence, rtc.DisconnectReason.CLIENT_INITIATED
         presence.joined = False
         await self._part(self.room, reason)  # two of one identity would put each other out
-        while presence.lost is not None and not presence.closed.is_set() and presence.outage.excused():
+        while not presence.closed.is_set() and presence.outage.excused():
             room = rtc.Room()
             self._follow(room)
             try:
-                async with asyncio.timeout(self.settings.limits.join):
-                    await self._connect(room, seat)
-            except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
-                log.info("%s: the room is not back yet: %s", self.call_id, error or "no answer")
+                await self._connect(room, seat)
+            except JoinFailed as error:
+                log.info("%s: after an outage: %s", self.call_id, error)
                 await self._part(room, reason)
                 await asyncio.sleep(_AGAIN_S)
                 continue
@@ -182,7 +182,7 @@ class RoomSide:
             self.room, presence.joined, presence.outage.rejoining = room, True, False
             self._on_reconnected(room)
             self.listen()
-            await self.status(presence.status)
+            return await self.status(presence.status)
 
     async def status(self, value: str) -> None:
         """Write sip.callStatus."""
