@@ -60,23 +60,21 @@ def _config(seen: Sequence[Seen], bounds: Bounds) -> str:
 
 
 def _trunk(seen: Sequence[Seen], bounds: Bounds) -> str:
-    last = seen[-bounds.trunk_failures :]
-    if len(last) == bounds.trunk_failures and all(one.outcome == "congestion" for one in last):
-        told = last[-1].detail
+    if _in_a_row(seen, bounds.trunk_failures, "congestion"):
+        told = seen[-1].detail
         return f"{bounds.trunk_failures} calls in a row failed at the trunk ({told}): ask the carrier, lower cps"
     return ""
 
 
 def _agents(seen: Sequence[Seen], bounds: Bounds) -> str:
-    last = seen[-bounds.no_agent :]
-    if len(last) == bounds.no_agent and all(one.outcome == "system_error" for one in last):
+    if _in_a_row(seen, bounds.no_agent, "system_error"):
         return f"no agent came for {bounds.no_agent} calls in a row: start `leadline worker`, or look at `leadline logs worker`"
     return ""
 
 
 def _silent(seen: Sequence[Seen], bounds: Bounds) -> str:
-    reached = [one for one in seen if one.talked_s is not None][-2:]
-    if len(reached) == 2 and all(one.outcome == "abandoned" for one in reached):
+    reached = [one for one in seen if one.talked_s is not None]
+    if _in_a_row(reached, 2, "abandoned"):
         return "two people in a row answered and did not hear the bot: look at `leadline logs worker`"
     return ""
 
@@ -116,12 +114,17 @@ def _opted_out(seen: Sequence[Seen], bounds: Bounds) -> str:
 
 
 def _nobody(seen: Sequence[Seen], bounds: Bounds) -> str:
-    last = seen[-bounds.unanswered :]
-    if len(last) == bounds.unanswered and all(one.outcome == "no_answer" for one in last):
+    if _in_a_row(seen, bounds.unanswered, "no_answer"):
         return (
             f"nobody answered {bounds.unanswered} calls in a row: the caller ID may be labelled, or the trunk be broken"
         )
     return ""
+
+
+def _in_a_row(seen: Sequence[Seen], count: int, outcome: str) -> bool:
+    """Whether the last `count` of them, which there must be, all came to this."""
+    last = seen[-count:]
+    return len(last) == count and all(one.outcome == outcome for one in last)
 
 
 def _share(seen: Sequence[Seen], of: str, those: str) -> tuple[int, int]:
