@@ -143,17 +143,20 @@ class Admission:
 
 
 def _goes_out(metadata: str) -> bool:
-    try:
-        return Order.parse(metadata, "").direction is Direction.OUTBOUND
-    except BadOrder:
-        return False
+    order = _order(metadata)
+    return order is not None and order.direction is Direction.OUTBOUND
 
 
 def _again(metadata: str) -> bool:
+    order = _order(metadata)
+    return order is not None and order.again
+
+
+def _order(metadata: str) -> Order | None:
     try:
-        return Order.parse(metadata, "").again
+        return Order.parse(metadata, "")
     except BadOrder:
-        return False  # the job says what is wrong with it
+        return None  # the job says what is wrong with it
 
 
 def processor_seconds() -> float:

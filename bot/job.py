@@ -179,7 +179,6 @@ async def _converse(seat: Seat, before: Snapshot | None, arrived: Arrived | None
     if before is not None:
         await switchboard.adopt(together=snapshot.state.focus.stage == "human")
     async with open_mind(settings.llm, settings.llm_base_url, history.asked_model, preload.INTENTS) as mind:
-        parts.studio.fixed = frozenset(fixed(flow))
         await _prepare_first_words(parts.studio, flow, snapshot.state)
         memory = LiveMemory(seat.holding, history, flow, snapshot)
         body = Body(parts.inbox, parts.ear, parts.mouth, Keys(), Hands(switchboard, parts.line.press), history)
@@ -265,7 +264,6 @@ async def _finish(seat: Seat, state: State, switchboard: Switchboard) -> None:
 async def _ready_to_greet(studio: Studio, flow: Flow, known: NewCall) -> None:
     """Render the greeting of a call that goes out before its INVITE: some telephones answer at once, and whoever hears
     nothing for two seconds was abandoned (16 CFR 310.4(b)(4)). Late words are better than none, so it is not waited for long."""
-    studio.fixed = frozenset(fixed(flow))
     state = begin(flow, call_id=known.id, direction=known.direction, at=known.created_at, lead=known.lead)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_GREETING_S):
@@ -277,6 +275,7 @@ async def _prepare_first_words(studio: Studio, flow: Flow, state: State) -> None
 
     Only the first sentence is waited for: the others come while it is spoken.
     """
+    studio.fixed = frozenset(fixed(flow))
     now = time.time()
     _, effects = step(flow, state, Answered(now) if state.focus.stage == "new" else Resumed(now))
     texts = [effect.text for effect in effects if isinstance(effect, Say)]
