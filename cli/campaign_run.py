@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -90,9 +91,9 @@ async def _start(stack: str | None, campaign: str, how: How, detach: bool, asked
 
     async with database(stack) as engine:
         file = await resolve(engine, campaign)
-        for known in await campaigns.every(engine):
-            if known.name == file.campaign and known.state in campaigns.OVER:
-                raise Wrong(f"campaign {known.name!r} is {known.state}; a new one needs a name of its own")
+        with contextlib.suppress(campaigns.UnknownCampaign):
+            known = await campaigns.get(engine, file.campaign)
+            campaigns.check_open(known.name, known.state)
         callers_ = await asyncio.to_thread(_checked, file, how, stack)
         told = await _foreseen(engine, file, callers_, how)
         if asked.as_json and asked.dry_run:

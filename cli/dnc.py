@@ -202,14 +202,13 @@ async def _lists(stack: str | None) -> tuple[RegistryList, ...]:
 
 
 def _tell_lists(known: tuple[RegistryList, ...], as_json: bool) -> None:
-    told = [{**asdict(one), "age_days": round((time.time() - one.as_of) / 86_400, 1)} for one in known]
+    ages = [(one, (time.time() - one.as_of) / 86_400) for one in known]
     if as_json:
-        print_json(told)
+        print_json([{**asdict(one), "age_days": round(age, 1)} for one, age in ages])
         return
-    for one, age in ((row, (time.time() - row.as_of) / 86_400) for row in known):
-        out().print(
-            f"{one.prefix}: {one.numbers:,} numbers, {escape(one.authority)}, {day(one.as_of)}, {age:.0f} days old"
-        )
+    for one, age in ages:
+        days = f"{day(one.as_of)}, {age:.0f} days old"
+        out().print(f"{one.prefix}: {one.numbers:,} numbers, {escape(one.authority)}, {days}")
     if not known:
         out().print("no list of a registry is known: nobody is called on less than written consent")
 

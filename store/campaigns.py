@@ -106,8 +106,7 @@ async def put(engine: AsyncEngine, spec: Mapping[str, Any], now: float, by: str,
             row |= times
             await connection.execute(sa.insert(campaigns).values(row))
             return True
-        if there["state"] in OVER:
-            raise NotNow(f"campaign {name!r} is {there['state']}; a new one needs a name of its own")
+        check_open(name, there["state"])
         if there["spec_hash"] != version:
             known = sa.select(campaign_specs.c.body).where(campaign_specs.c.hash == there["spec_hash"])
             if why := check(there["state"], (await connection.execute(known)).scalar_one(), spec):
@@ -158,6 +157,12 @@ async def set_going(
             values["started_at"] = now
         await connection.execute(sa.update(campaigns).where(campaigns.c.name == name).values(values))
     return await get(engine, name)
+
+
+def check_open(name: str, state: str) -> None:
+    """Raise NotNow for a campaign that is over."""
+    if state in OVER:
+        raise NotNow(f"campaign {name!r} is {state}; a new one needs a name of its own")
 
 
 def check_kind(name: str, is_simulated: bool, simulated: bool) -> None:
