@@ -12,7 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from store.live import LiveAway
-from store.redis_events import AWAY
+from store.redis_events import AWAY, cancellations
 
 _ASK_S: Final = 1.0
 
@@ -43,18 +43,13 @@ async def answer(asked: Awaitable[Any]) -> Any:
 
     A cancellation that came meanwhile is raised even where the client has swallowed it: who asks may ask for ever.
     """
-    before = _cancellations()
+    before = cancellations()
     try:
         answered = await asked
     except AWAY as away:
-        if _cancellations() > before:
+        if cancellations() > before:
             raise asyncio.CancelledError from away
         raise LiveAway(f"Redis is away ({away})") from away
-    if _cancellations() > before:
+    if cancellations() > before:
         raise asyncio.CancelledError
     return answered
-
-
-def _cancellations() -> int:
-    task = asyncio.current_task()
-    return task.cancelling() if task is not None else 0

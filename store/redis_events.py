@@ -121,10 +121,14 @@ class RedisEvents:
         self._away = True
 
 
-def _stop_if_cancelled() -> None:
-    """The client now and then answers a cancellation with an error of its own, or with nothing: it is raised again."""
+def cancellations() -> int:
+    """How often this task was told to stop: the client now and then answers that with an error of its own, or with nothing."""
     task = asyncio.current_task()
-    if task is not None and task.cancelling():
+    return task.cancelling() if task is not None else 0
+
+
+def _stop_if_cancelled() -> None:
+    if cancellations():
         raise asyncio.CancelledError
 
 
