@@ -199,30 +199,31 @@ async def run_campaign(where: Edge, count: int, concurrency: int = 4) -> dict[st
     began = time.monotonic()
     async with opened(where.at.database_url) as engine:
         await prepare(engine, list(people))
-        rung: Counter[str] = Counter()
-        heard = Heard()
-
-        async def take(call: PhoneCall) -> None:
-            number = call.to_user
-            rung[number] += 1
-            listening = asyncio.create_task(heard.listen(call), name="bench.heard")
-            with contextlib.suppress(TimeoutError):  # a call that ends early says so by its outcome
-                await people[number].take(call)
-            await listening
-
+        board = Switchboard(people)
         async with (
-            Phone(user="crowd", on_call=take) as phone,
+            Phone(user="crowd", on_call=board.take) as phone,
             seated(where, engine, phone.port, concurrency) as dialer,
         ):
-            running = asyncio.create_task(dialer.run())
-            await _until_settled(engine, running, count)
-            dialer.stop()
-            await running
+            await dial_all(dialer, engine, count, 30.0 + count * 15)
             errors = [repr(error) for error in phone.errors]
         seconds = round(time.monotonic() - began, 1)
-        late = [await _story(engine, people, number, at) for number, at in heard.late]
-        told = {**heard.told(), "late": late, "errors": errors, "seconds": seconds}
-        return {**await _judged(engine, people, rung), **told}
+        late = [await _story(engine, people, number, at) for number, at in board.heard.late]
+        told = {**board.heard.told(), "late": late, "errors": errors, "seconds": seconds}
+        return {**await _judged(engine, people, board.rung), **told}
+
+
+async def dial_all(dialer: Dialer, engine: Any, count: int, limit_s: float) -> None:
+    """Let the dialer work until so many leads were called, and end it."""
+    running, until = asyncio.create_task(dialer.run()), time.monotonic() + limit_s
+    while time.monotonic() < until and not running.done():
+        ended = await attempts.ended_since(engine, "real", 0, limit=10_000)
+        called = {row["lead"] for row in ended if row["invited_at"] is not None}
+        log.warning("%d of %d leads were called", len(called), count)
+        if len(called) >= count:
+            break
+        await asyncio.sleep(2.0)
+    dialer.stop()
+    await running
 
 
 async def _story(engine: Any, people: Mapping[str, Manner], number: str, heard_at: float) -> str:
@@ -256,6 +257,23 @@ class Heard:
             return {"first_heard_ms": None}
         p50, p95, most = (round(1000 * float(np.quantile(self.waits, q))) for q in (0.5, 0.95, 1.0))
         return {"first_heard_ms": {"n": len(self.waits), "p50": p50, "p95": p95, "max": most}}
+
+
+@dataclass(slots=True)
+class Switchboard:
+    """The far end: how often whom was rung, and what they heard."""
+
+    people: Mapping[str, Manner]
+    rung: Counter[str] = field(default_factory=Counter)
+    heard: Heard = field(default_factory=Heard)
+
+    async def take(self, call: PhoneCall) -> None:
+        """Take a call as whoever has that number does."""
+        self.rung[call.to_user] += 1
+        listening = asyncio.create_task(self.heard.listen(call), name="bench.heard")
+        with contextlib.suppress(TimeoutError):  # a call that ends early says so by its outcome
+            await self.people[call.to_user].take(call)
+        await listening
 
 
 async def prepare(engine: Any, numbers: Sequence[str]) -> None:
@@ -292,17 +310,6 @@ async def seated(
         end = LiveKitFarEnd(lk, calls, GatePolicy(), route, FlowRef(flow.name, flow.hash), time.time)
         desk = Desk(engine, end, pace, time.time, live.free, "bench-1", lifted())
         yield Dialer(desk, Plan(file, "h1", (caller,), route.address, 0, short))
-
-
-async def _until_settled(engine: Any, running: asyncio.Task[Any], count: int) -> None:
-    until = time.monotonic() + 30 + count * 15
-    while time.monotonic() < until and not running.done():
-        ended = await attempts.ended_since(engine, "real", 0, limit=10_000)
-        called = {row["lead"] for row in ended if row["invited_at"] is not None}
-        log.warning("%d of %d leads were called", len(called), count)
-        if len(called) >= count:
-            return
-        await asyncio.sleep(2.0)
 
 
 async def _judged(engine: Any, people: Mapping[str, Manner], rung: Mapping[str, int]) -> dict[str, object]:

@@ -13,15 +13,14 @@ import random
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from bench.campaign import Heard, Manner, crowd, one_question, prepare, seated
+from bench.campaign import Switchboard, crowd, dial_all, one_question, prepare, seated
 from bench.dialer import audit
 from bench.edge import Edge, edge, worker
 from bench.figures import conditions
 from cli.stack.config import Endpoints
-from sip.phone import Phone, PhoneCall
+from sip.phone import Phone
 from store import attempts
 from store.database import opened
 
@@ -44,23 +43,6 @@ async def kills_over_sip(edge_name: str, count: int, lead_count: int, seed: int)
     return {"edge": edge_name, **found, "method": METHOD, **conditions()}
 
 
-@dataclass(slots=True)
-class Switchboard:
-    """The far end: who was rung when."""
-
-    people: dict[str, Manner]
-    rung: list[tuple[str, float]] = field(default_factory=list)
-    heard: Heard = field(default_factory=Heard)
-
-    async def take(self, call: PhoneCall) -> None:
-        """Take a call as whoever has that number does."""
-        self.rung.append((call.to_user, time.time()))
-        listening = asyncio.create_task(self.heard.listen(call), name="bench.heard")
-        with contextlib.suppress(TimeoutError):
-            await self.people[call.to_user].take(call)
-        await listening
-
-
 async def _killed(where: Edge, count: int, lead_count: int, seed: int) -> dict[str, object]:
     rng, board = random.Random(seed), Switchboard(crowd(lead_count))
     began, met = time.monotonic(), 0
@@ -72,10 +54,7 @@ async def _killed(where: Edge, count: int, lead_count: int, seed: int) -> dict[s
                 await _one_life(where, phone.port, rng.uniform(*_LIFE_S))
                 met += len(await attempts.under_way(engine)) > 0
             async with seated(where, engine, phone.port, _AT_ONCE, _NEVER) as dialer:
-                running = asyncio.create_task(dialer.run())
-                await _until_all_called(engine, running, lead_count)
-                dialer.stop()
-                await running
+                await dial_all(dialer, engine, lead_count, _LAST_S)
             errors = [repr(error) for error in phone.errors]
     seconds = round(time.monotonic() - began, 1)
     found = await _judged(where, board)
@@ -111,21 +90,10 @@ async def _one_life(where: Edge, port: int, seconds: float) -> None:
         await child.wait()
 
 
-async def _until_all_called(engine: Any, running: asyncio.Task[Any], count: int) -> None:
-    """Until every lead has an attempt with an INVITE that has ended."""
-    until = time.monotonic() + _LAST_S
-    while time.monotonic() < until and not running.done():
-        ended = await attempts.ended_since(engine, "real", 0, limit=10_000)
-        if len({row["lead"] for row in ended if row["invited_at"] is not None}) >= count:
-            return
-        await asyncio.sleep(1.0)
-
-
 async def _judged(where: Edge, board: Switchboard) -> dict[str, object]:
     async with opened(where.at.database_url) as engine:
         rows = await attempts.ended_since(engine, "real", 0, limit=10_000)
     sent = [row for row in rows if row["invited_at"] is not None]
-    rung = Counter(number for number, _ in board.rung)
     by_number = Counter(row["number"] for row in sent)
     found = await audit(where.at.database_url, [])
     wrong = [
@@ -134,15 +102,15 @@ async def _judged(where: Edge, board: Switchboard) -> dict[str, object]:
         if row["outcome"] not in (board.people[row["number"]].outcome, "unknown")
     ]
     return {
-        "rung": len(board.rung),
-        "numbers_rung_twice": sum(n > 1 for n in rung.values()),
-        "rung_without_a_row": sum(number not in by_number for number in rung),
+        "rung": board.rung.total(),
+        "numbers_rung_twice": sum(n > 1 for n in board.rung.values()),
+        "rung_without_a_row": sum(number not in by_number for number in board.rung),
         "invited_twice_in_rows": sum(n > 1 for n in by_number.values()),
-        "unknown_and_rung": sum(row["outcome"] == "unknown" and rung[row["number"]] > 0 for row in sent),
-        "unknown_and_not_rung": sum(row["outcome"] == "unknown" and rung[row["number"]] == 0 for row in sent),
+        "unknown_and_rung": sum(row["outcome"] == "unknown" and board.rung[row["number"]] > 0 for row in sent),
+        "unknown_and_not_rung": sum(row["outcome"] == "unknown" and board.rung[row["number"]] == 0 for row in sent),
         "lost_leads": found["lost_leads"],
         "attempts_open": found["attempts_open"],
-        "never_rung": len(board.people) - len(rung),
+        "never_rung": len(board.people) - len(board.rung),
         "outcomes": found["outcomes"],
         "not_what_the_phone_did": wrong,
     }
