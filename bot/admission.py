@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-import psutil
 from livekit.agents import JobRequest
 
 from bot.order import BadOrder, Order
@@ -157,14 +156,3 @@ def _order(metadata: str) -> Order | None:
         return Order.parse(metadata, "")
     except BadOrder:
         return None  # the job says what is wrong with it
-
-
-def processor_seconds() -> float:
-    """Used so far by the job processes of this worker: its fork server's children. Blocking."""
-    used = 0.0
-    for child in psutil.Process().children():
-        with contextlib.suppress(psutil.Error):
-            for job in child.children():
-                with contextlib.suppress(psutil.Error):
-                    used += sum(job.cpu_times()[:2])
-    return used

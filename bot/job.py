@@ -127,7 +127,10 @@ async def _take(ctx: JobContext, order: Order, stores: Stores, settings: BotSett
     await ctx.connect(auto_subscribe=AutoSubscribe.AUDIO_ONLY)
     claimed = await claiming
     before = await inherit(claimed, stores.shelf, room)
-    async with Holding(stores.live, room, owner, stores.shelf, claimed) as holding, _parts(ctx, settings) as parts:
+    async with (
+        Holding(stores.live, room, owner, stores.shelf, claimed) as holding,
+        _parts(ctx, settings, order.direction) as parts,
+    ):
         known = await known_call(stores.calls, order) if before.snapshot is None else None
         flow = await flow_of(stores.calls, known, order, before)
         parts.line.watch()
@@ -319,8 +322,9 @@ def _dismissable(inbox: Inbox) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]:
+async def _parts(ctx: JobContext, settings: BotSettings, direction: Direction | None) -> AsyncIterator[Parts]:
     inbox, senses = Inbox(), open_senses(settings)
+    tones = senses.tones if direction is Direction.OUTBOUND else None  # who calls us is no mailbox
     with ThreadPoolExecutor(1, "ear", yield_to_audio) as listening, ThreadPoolExecutor(1, "studio") as rendering:
         witness = Witness(inbox)
         line = Line(ctx.room, witness)
@@ -333,7 +337,7 @@ async def _parts(ctx: JobContext, settings: BotSettings) -> AsyncIterator[Parts]
         def hear(pcm: Pcm, at: float) -> None:
             recorder.caller(pcm, at)
             gate.push(pcm, at)
-            if (tone := senses.tones.push(pcm, at)) is not None:
+            if tones is not None and (tone := tones.push(pcm, at)) is not None:
                 inbox.put(Reported(Machine(tone.ended_at, "tone", tone.spoken_s)))
 
         inbox.attach(hear)

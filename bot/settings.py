@@ -63,7 +63,7 @@ class BotSettings(BaseSettings):
     )
     drain_s: int = Field(default=600, ge=0, description="how long running calls may go on after SIGTERM")
     health_port: int = Field(default=0, ge=0, le=65535, description="0 = any free port")
-    memory_limit_mb: int = 1500
+    memory_limit_mb: int = Field(default=1500, ge=100, description="a job process that grows by more is ended")
     prompt_cache: Path = Path("~/.cache/leadline/prompts")
 
     @field_validator("destinations", mode="before")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import numpy as np
 from livekit import rtc
 
 from bot.line import LineSink
@@ -48,7 +47,7 @@ class Witness:
 
     def on_audio(self, pcm: Pcm, at: float) -> None:
         self._samples += len(pcm)
-        if len(pcm) and int(np.abs(pcm.astype(np.int32)).max()) > _SOUND:
+        if len(pcm) and max(int(pcm.max()), -int(pcm.min())) > _SOUND:
             self._loud += len(pcm)
             self._first_sound = self._first_sound or at
         self._sink.on_audio(pcm, at)

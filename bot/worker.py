@@ -21,7 +21,8 @@ from livekit import api
 from livekit.agents import AgentServer, JobContext, JobProcess, JobRequest
 from pydantic import ValidationError
 
-from bot.admission import Admission, Cost, processor_seconds
+from bot.admission import Admission, Cost
+from bot.footprint import Footprints, job_processes, processor_seconds
 from bot.providers import ProviderUnusable, check
 from bot.reports import keep_reports
 from bot.rooms import Rooms, open_rooms
@@ -84,8 +85,8 @@ def build(
         num_idle_processes=settings.idle_processes,
         initialize_process_timeout=60.0,
         shutdown_process_timeout=20.0,
-        job_memory_warn_mb=settings.memory_limit_mb / 2,
-        job_memory_limit_mb=settings.memory_limit_mb,
+        job_memory_warn_mb=0,  # bot/footprint.py watches
+        job_memory_limit_mb=0,
         drain_timeout=settings.drain_s,
         host="127.0.0.1",
         port=settings.health_port,
@@ -123,6 +124,7 @@ async def _serve(settings: BotSettings, livekit: LiveKitSettings, stores: Stores
     helpers = [
         asyncio.create_task(Supervisor(jobs.serving, rooms, stores).run(), name="worker.supervisor"),
         asyncio.create_task(admission.run(processor_seconds), name="worker.admission"),
+        asyncio.create_task(Footprints(settings.memory_limit_mb).run(), name="worker.footprints"),
         asyncio.create_task(keep_replaying(stores.journal_dir, stores.calls), name="worker.journals"),
         asyncio.create_task(keep_reports(StoreSettings().redis_url, stores.calls), name="worker.reports"),
     ]
@@ -188,10 +190,9 @@ class Stopping:
 
 def dismiss() -> None:
     """Tell every job process to apologise and hang up. Idle ones just end. Blocking."""
-    for child in psutil.Process().children():
+    for job in job_processes():
         with contextlib.suppress(psutil.Error):
-            for job in child.children():  # the fork server's
-                job.send_signal(signal.SIGUSR1)
+            job.send_signal(signal.SIGUSR1)
 
 
 def main() -> None:
