@@ -97,6 +97,7 @@ def test_the_template_is_laid_under_loopback() -> None:
     config = yaml.safe_load(text)
     assert config["bind_addresses"] == ["127.0.0.1"]
     assert config["rtc"]["use_external_ip"] is False
+    assert config["rtc"]["stun_servers"] == ["127.0.0.1:3478"]  # no name to look up, nothing leaves the machine
     assert config["rtc"]["udp_port"] == 2
     assert config["keys"] == {"key": SECRET}
     assert config["room"]["departure_timeout"] == 5  # the template's own
