@@ -151,7 +151,7 @@ class Line:
     async def open(self) -> None:
         """Publish our track, which makes the SIP edge answer: do it once there is something to say."""
         track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True, red=False)
         options.audio_encoding.max_bitrate = _OPUS_BPS
         await self._room.local_participant.publish_track(track, options)
 

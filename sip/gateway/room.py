@@ -26,6 +26,7 @@ _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
 _AGAIN_S = 0.3  # between two tries to join again after an outage
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
+_OPUS_BPS = 96_000  # above 72,000 Opus encodes speech without a model of the voice: a quarter of the processor, no worse
 
 
 class JoinFailed(Exception):
@@ -129,6 +130,7 @@ class RoomSide:
                 await room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
                 track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
                 publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
+                publish.audio_encoding.max_bitrate = _OPUS_BPS
                 await room.local_participant.publish_track(track, publish)
         except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
             raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
