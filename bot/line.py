@@ -28,7 +28,7 @@ _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to co
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
 _FIND_BACK_S: Final = 2.5  #: how long our own connection to the room may take to come back
 _OPUS_BPS: Final = (
-    96_000  #: above 72,000 Opus encodes speech without a model of the voice: a quarter of the processor, no worse
+    96_000  #: from 72,000 on it encodes without its model of a voice: a quarter of the processor, no worse
 )
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _KEYS: Final = "0123456789*#ABCD"  #: in the order of their event codes (RFC 4733)

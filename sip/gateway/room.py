@@ -26,7 +26,7 @@ _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
 _AGAIN_S = 0.3  # between two tries to join again after an outage
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
-_OPUS_BPS = 96_000  # above 72,000 Opus encodes speech without a model of the voice: a quarter of the processor, no worse
+_OPUS_BPS = 96_000  # from 72,000 on Opus encodes without its model of a voice: a quarter of the processor, no worse
 
 
 class JoinFailed(Exception):
