@@ -53,7 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=("drain", "overload", "soak", "redis", "livekit", "server"))
     parser.add_argument("--n", type=int, default=8, help="calls")
-    parser.add_argument("--edge", choices=("gateway", "external"), default="gateway", help="overload only")
+    parser.add_argument("--edge", choices=("gateway", "external"), default="gateway", help="overload and soak")
     parser.add_argument("--away", type=float, default=3.0, help="redis, livekit, server: seconds")
     parser.add_argument("--empty", action="store_true", help="redis: comes back without its data")
     parser.add_argument("--json", type=Path)
@@ -61,7 +61,7 @@ def main() -> None:
     work: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
         "drain": lambda: drain(given.n),
         "overload": lambda: overload(given.n, given.edge),
-        "soak": lambda: soak(given.n),
+        "soak": lambda: soak(given.n, given.edge),
         "redis": lambda: outage("redis", given.n, given.away, empty=given.empty),
         "livekit": lambda: outage("livekit", given.n, given.away, empty=False),
         "server": lambda: outage("livekit", given.n, given.away, empty=False, kill=True),
@@ -157,13 +157,13 @@ async def _press(where: Edge, i: int, refused: list[tuple[int, float]]) -> None:
                 return
 
 
-async def soak(calls: int, at_once: int = 4) -> dict[str, object]:
+async def soak(calls: int, edge_name: str, at_once: int = 4) -> dict[str, object]:
     """Short calls in a row; what is left of them in processes, memory, descriptors and Redis, by rounds.
 
     Memory is looked at after each quarter, and at the end after a rest in which Go's collector, which comes at least
     every two minutes, has run. Keys in Redis that expire by themselves are counted apart from those that never do.
     """
-    async with edge("gateway") as where:
+    async with edge(edge_name) as where:
         await route(where, BOT_NUMBER, "leadline", _FLOW)
         async with worker(where, calls_max=at_once + 2, idle_processes=2) as pid:
             await _short_calls(where, 4 * at_once, at_once)

@@ -76,8 +76,12 @@ class FrameTaps:
         """Called in the SDK's thread for every event; True would queue it, which nobody reads."""
         if event.WhichOneof("message") == "audio_stream_event":
             told = event.audio_stream_event
-            if told.HasField("frame_received") and told.stream_handle in self._taps:
-                self._loop.call_soon_threadsafe(self._deliver, told.stream_handle, told.frame_received.frame)
+            if told.HasField("frame_received"):
+                frame = told.frame_received.frame
+                if told.stream_handle in self._taps:
+                    self._loop.call_soon_threadsafe(self._deliver, told.stream_handle, frame)
+                else:
+                    FfiHandle(frame.handle.id).dispose()  # it was under way when its track was closed
         return False
 
     def _deliver(self, stream: int, frame: audio_frame_pb2.OwnedAudioFrameBuffer) -> None:
