@@ -167,17 +167,17 @@ async def soak(calls: int, edge_name: str, at_once: int = 4) -> dict[str, object
         await route(where, BOT_NUMBER, "leadline", _FLOW)
         async with worker(where, calls_max=at_once + 2, idle_processes=2) as pid:
             await _short_calls(where, 4 * at_once, at_once)
-            rounds, failed = [await _left(where, pid, _SETTLED_S)], 0
+            rounds, failed = [await _left(where, pid, _SETTLED_S)], Counter[str]()
             for _ in range(_ROUNDS):
                 failed += await _short_calls(where, calls // _ROUNDS, at_once)
                 rounds.append(await _left(where, pid, _SETTLED_S))
             rested = await _left(where, pid, _REST_S)
-    return {"calls": calls // _ROUNDS * _ROUNDS, "failed": failed, "rounds": rounds, "rested": rested}
+    return {"calls": calls // _ROUNDS * _ROUNDS, "failed": dict(failed), "rounds": rounds, "rested": rested}
 
 
-async def _short_calls(where: Edge, calls: int, at_once: int) -> int:
-    """Greeting, one answer by key, hang up. Returns how many went wrong."""
-    failed, numbers = [], iter(range(calls))
+async def _short_calls(where: Edge, calls: int, at_once: int) -> Counter[str]:
+    """Greeting, one answer by key, hang up. Returns what went wrong, and how often."""
+    failed, numbers = Counter[str](), iter(range(calls))
     async with Phone(user=CALLER, keep=True) as phone:
 
         async def line() -> None:
@@ -189,17 +189,17 @@ async def _short_calls(where: Edge, calls: int, at_once: int) -> int:
                     await asyncio.sleep(1.0)
                     await call.hangup()
                 except (CallFailed, TimeoutError) as wrong:
-                    failed.append(str(wrong))
+                    failed[str(wrong) or "no greeting"] += 1
 
         await asyncio.gather(*(line() for _ in range(at_once)))
-    return len(failed)
+    return failed
 
 
 async def _left(where: Edge, pid: int, settle_s: float) -> dict[str, float]:
     """Processes, memory and descriptors at rest."""
     await asyncio.sleep(settle_s)
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    servers = {name: psutil.Process(of) for name, of in where.pids.items()}
+    servers = {name: _served_by(of) for name, of in where.pids.items()}
     async with Redis.from_url(where.at.redis_url) as redis:
         keys = [key async for key in redis.scan_iter()]
         for_ever = [key for key in keys if await redis.ttl(key) == _NEVER]
@@ -209,11 +209,16 @@ async def _left(where: Edge, pid: int, settle_s: float) -> dict[str, float]:
         "worker_parent_fds": family[0].num_fds(),
         "redis_keys": len(keys),
         "redis_keys_that_stay": len(for_ever),
-        **{f"{name}_mb": round(process.memory_full_info().uss / 1e6, 1) for name, process in servers.items()},
-        **{f"{name}_fds": process.num_fds() for name, process in servers.items()},
-        **{f"{name}_threads": process.num_threads() for name, process in servers.items()},
-        **{f"{name}_sockets": len(process.net_connections()) for name, process in servers.items()},
+        **{f"{name}_mb": round(sum(p.memory_full_info().uss for p in of) / 1e6, 1) for name, of in servers.items()},
+        **{f"{name}_fds": sum(p.num_fds() for p in of) for name, of in servers.items()},
+        **{f"{name}_threads": sum(p.num_threads() for p in of) for name, of in servers.items()},
+        **{f"{name}_sockets": sum(len(p.net_connections()) for p in of) for name, of in servers.items()},
     }
+
+
+def _served_by(pid: int) -> list[psutil.Process]:
+    """A server's process and its children: the gateway works in one, and in two while they change."""
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
 async def outage(

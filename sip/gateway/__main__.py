@@ -4,16 +4,13 @@ import argparse
 import asyncio
 import logging
 import signal
+import socket
 import sys
 
-import uvloop
-
-from sip.gateway.bus import BusDown
-from sip.gateway.gateway import Gateway
 from sip.gateway.settings import GatewaySettings, MissingKeys, read_keys
+from sip.gateway.shifts import Shifts
 from sip.redaction import log_to_stderr
-
-log = logging.getLogger("sip.gateway")
+from sip.ua.transport import bind_udp
 
 
 def _arguments() -> argparse.Namespace:
@@ -26,41 +23,68 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ws-url", default="ws://127.0.0.1:7880", help="livekit-server")
     parser.add_argument("--ip", default="127.0.0.1", help="address to bind and to announce")
     parser.add_argument("--sip-port", type=int, default=5060, help="UDP; 0 takes a free one")
+    parser.add_argument(
+        "--renew-after",
+        type=int,
+        default=100,
+        metavar="CALLS",
+        help="a new process takes over after so many calls, between two of them (100); 0 never",
+    )
+    parser.add_argument("--sip-fd", type=int, help=argparse.SUPPRESS)  # the socket of a process that was started by us
     parser.add_argument("-v", "--verbose", action="store_true")
     return parser.parse_args()
 
 
-async def _serve(settings: GatewaySettings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def _keep(sock: socket.socket) -> int:
+    """One process after the other serves on the socket."""
+    shifts = Shifts([sys.executable, "-m", "sip.gateway", *sys.argv[1:]], sock)
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with Gateway(settings) as gateway:
-        transport = gateway.agent.transport
-        sys.stdout.write(f"gateway ready on {transport.ip}:{transport.port}\n")
-        sys.stdout.flush()
-        await stop.wait()
-        log.info("stopping; %d call(s) are hung up", len(gateway.legs))
+        loop.add_signal_handler(number, shifts.stop)
+    ip, port = sock.getsockname()
+    told = asyncio.create_task(_tell(ready, f"gateway ready on {ip}:{port}"))
+    try:
+        return await shifts.run(ready)
+    finally:
+        told.cancel()
+
+
+async def _tell(ready: asyncio.Event, line: str) -> None:
+    await ready.wait()
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _work(given: argparse.Namespace, settings: GatewaySettings) -> int:
+    import uvloop  # half the cost per packet of asyncio's own loop
+
+    # Not by the process above, which stays small without all this.
+    from sip.gateway.bus import BusDown
+    from sip.gateway.turn import work
+
+    try:
+        uvloop.run(work(settings, socket.socket(fileno=given.sip_fd), given.renew_after))
+    except BusDown as error:
+        sys.stderr.write(f"{error} at {given.redis}: start Redis, or give its address with --redis\n")
+        return 1
+    return 0
 
 
 def main() -> int:
     """Exit codes: 0 stopped, 1 it could not start."""
     given = _arguments()
-    level = logging.DEBUG if given.verbose else logging.INFO
-    log_to_stderr(level)
+    log_to_stderr(logging.DEBUG if given.verbose else logging.INFO)
     for noisy in ("livekit", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         settings = GatewaySettings(given.redis, given.ws_url, given.ip, given.sip_port, read_keys())
-        uvloop.run(_serve(settings))  # half the cost per packet of asyncio's own loop
+        if given.sip_fd is not None:
+            return _work(given, settings)
+        return asyncio.run(_keep(bind_udp(given.ip, given.sip_port)))
     except MissingKeys as error:
         sys.stderr.write(f"{error}\n")
-    except BusDown as error:
-        sys.stderr.write(f"{error} at {given.redis}: start Redis, or give its address with --redis\n")
     except OSError as error:
         sys.stderr.write(f"UDP {given.ip}:{given.sip_port} cannot be used ({error}): choose another --sip-port\n")
-    else:
-        return 0
     return 1
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import socket
 import time
 from typing import Self
 
@@ -12,7 +13,7 @@ from sip.gateway import wire
 from sip.gateway.bridge import Bridge
 from sip.gateway.bus import Bus
 from sip.gateway.inbound import Inbound
-from sip.gateway.leg import Leg
+from sip.gateway.leg import Leg, Tally
 from sip.gateway.outbound import Outbound
 from sip.gateway.psrpc import Client, Server
 from sip.gateway.settings import GatewaySettings
@@ -26,25 +27,27 @@ log = logging.getLogger(__name__)
 
 START_S = 10.0  # how long to wait for Redis at the start
 _STOP_S = 5.0
+_CLAIMED_S = 0.1  # who was promised a call before that has its leg by then
 _BROKEN_EVERY_S = 5.0  # one log line in so long about malformed datagrams
 
 
 class Gateway:
     """`async with Gateway(settings)`: calls are taken and made inside, hung up at the end."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, sock: socket.socket | None = None) -> None:
+        """`sock`: a SIP socket that is bound already."""
         self.settings = settings
         self.tasks = Tasks(lambda error: log.error("a task failed: %r", error))
         self.bus = Bus(settings.redis_url, self.tasks)
         self.io = Client(self.bus, "IOInfo")
         self.service = Server(self.bus, "SIPInternal", self.tasks)
         self.agent: UserAgent[Bridge] = UserAgent(
-            self, Bridge, ip=settings.ip, port=settings.sip_port, user="livekit", product="leadline-gateway"
+            self, Bridge, ip=settings.ip, port=settings.sip_port, user="livekit", product="leadline-gateway", sock=sock
         )
         self.legs: dict[str, Leg] = {}  # by the SIP Call-ID
         self.gate = asyncio.Lock()  # one join at a time: simultaneous ones stall the audio of every call
         self.challenger = Challenger()
-        self._broken: tuple[int, float] = (0, 0.0)  # malformed datagrams since, last line about them
+        self.tally = Tally()
 
     async def __aenter__(self) -> Self:
         """Raises BusDown without Redis, OSError when the SIP port is taken."""
@@ -55,8 +58,21 @@ class Gateway:
             await self.agent.__aexit__(None, None, None)
             raise
         await self.io.start()
-        await self.service.register("CreateSIPParticipant", "", wire.Create, self.create, self._affinity)
+        await self._offer()
         return self
+
+    async def _offer(self) -> None:
+        await self.service.register("CreateSIPParticipant", "", wire.Create, self.create, self._affinity)
+
+    async def retire(self) -> bool:
+        """Take no more calls if there are none: what comes now waits in the socket for who follows. False: one is on."""
+        await self.service.deregister("CreateSIPParticipant", "")
+        await asyncio.sleep(_CLAIMED_S)
+        if self.legs:
+            await self._offer()
+            return False
+        self.agent.transport.deafen()
+        return True
 
     async def __aexit__(self, *exc: object) -> None:
         await self.service.deregister("CreateSIPParticipant", "")
@@ -104,10 +120,9 @@ class Gateway:
         if addr is None:
             log.error("a call failed: %r", error)
             return
-        count, last = self._broken
-        now = time.monotonic()
-        if count and now - last < _BROKEN_EVERY_S:
-            self._broken = (count + 1, last)
+        tally, now = self.tally, time.monotonic()
+        tally.broken += 1
+        if tally.broken > 1 and now - tally.broken_at < _BROKEN_EVERY_S:
             return
-        log.warning("dropped %d malformed datagram(s), the last from %s:%d: %s", count + 1, *addr, error)
-        self._broken = (0, now)
+        log.warning("dropped %d malformed datagram(s), the last from %s:%d: %s", tally.broken, *addr, error)
+        tally.broken, tally.broken_at = 0, now

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
@@ -29,6 +30,15 @@ _TICK_S = 1.0
 _FRAGMENT = re.compile(r"SIP/2\.0 (\d{3}) ?(.*)")
 
 
+@dataclass(slots=True)
+class Tally:
+    """What has happened so far."""
+
+    rooms: int = 0  # joined, or tried to
+    broken: int = 0  # malformed datagrams since the last line about them
+    broken_at: float = 0.0  # monotonic seconds of that line
+
+
 class Exchange(Protocol):
     """What a leg needs of the gateway."""
 
@@ -38,6 +48,7 @@ class Exchange(Protocol):
     service: Server
     gate: asyncio.Lock
     tasks: Tasks
+    tally: Tally
 
     def keep(self, leg: "Leg") -> None: ...
 
@@ -62,6 +73,7 @@ class Leg:
     def side(self, media: Bridge) -> RoomSide:
         """Our place in the room; not joined yet."""
         gateway = self.gateway
+        gateway.tally.rooms += 1
         room = self.room = RoomSide(gateway.settings, media, self.tasks, self.id)
         room.presence.outage.excused = lambda: gateway.bus.away_within(gateway.settings.limits.outage_over)
         room.presence.outage.over = lambda: not gateway.bus.away_within(0)

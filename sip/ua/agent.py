@@ -53,13 +53,14 @@ class UserAgent(Generic[M]):
         user: str = "leadline",
         product: str = "leadline",
         codecs: tuple[int, ...] = (PCMU, PCMA),
+        sock: socket.socket | None = None,
     ) -> None:
-        """`port` 0 takes a free one; `media` makes the medium of each call."""
+        """`port` 0 takes a free one; `sock` is one that is bound already; `media` makes the medium of each call."""
         self.owner, self.media, self.user, self.codecs = owner, media, user, codecs
         self.pacer = Pacer()
         self.calls: dict[str, Call[M]] = {}  # by Call-ID, ended ones for 32 s more
         self.tasks = Tasks(lambda error: owner.broken(error, None))
-        self.transport = UdpTransport(ip, port)
+        self.transport = UdpTransport(ip, port, sock)
         self.wire = Transactions(self.transport, self.tasks, product)
 
     async def __aenter__(self) -> Self:
