@@ -200,6 +200,8 @@ def main() -> None:
     log_to_stderr()
     # The framework's watch over the event loop wakes two threads of every call 50 times a second. Set it to look.
     os.environ.setdefault("LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS", "0")  # noqa: TID251 - its only switch
+    # The SDK's runtime, in each job process: with two threads for one call they mostly wake each other.
+    os.environ.setdefault("TOKIO_WORKER_THREADS", "1")  # noqa: TID251 - its only switch
     for noisy in ("alembic", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
