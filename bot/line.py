@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import numpy as np
@@ -19,6 +19,7 @@ from livekit import rtc
 from bot.legs import HUMAN
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
+from sip.gateway.frames import listen
 
 log = logging.getLogger("leadline.line")
 
@@ -130,7 +131,7 @@ class Line:
         self._sink = sink
         self._caller: str | None = None
         self._answered = False
-        self._listening: asyncio.Task[None] | None = None
+        self._deafen: Callable[[], None] | None = None  #: ends listening to the caller
         self._returning: asyncio.TimerHandle | None = None
         self._finding_back: asyncio.TimerHandle | None = None
 
@@ -159,10 +160,7 @@ class Line:
         """Stop listening."""
         self._stop_waiting()
         self._reconnected()
-        if self._listening is not None:
-            self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._listening
+        self._stop_listening()
 
     @property
     def caller(self) -> str | None:
@@ -215,19 +213,17 @@ class Line:
     def _listen(self, track: rtc.Track) -> None:
         if track.kind != rtc.TrackKind.KIND_AUDIO:
             return
-        if self._listening is not None:
-            self._listening.cancel()  # a browser that reconnects publishes anew
-        self._listening = asyncio.create_task(self._hear(track), name="line.hear")
+        self._stop_listening()  # a browser that reconnects publishes anew
 
-    async def _hear(self, track: rtc.Track) -> None:
-        stream = rtc.AudioStream.from_track(
-            track=track, sample_rate=EAR_RATE, num_channels=1, frame_size_ms=round(FRAME_S * 1000), capacity=100
-        )
-        try:
-            async for event in stream:
-                self._sink.on_audio(np.frombuffer(event.frame.data, np.int16), time.time())
-        finally:
-            await stream.aclose()
+        def heard(samples: bytes) -> None:
+            self._sink.on_audio(np.frombuffer(samples, np.int16), time.time())
+
+        self._deafen = listen(track, EAR_RATE, round(FRAME_S * 1000), heard)
+
+    def _stop_listening(self) -> None:
+        deafen, self._deafen = self._deafen, None
+        if deafen is not None:
+            deafen()
 
     def _digit(self, event: rtc.SipDTMF) -> None:
         if event.participant is None or event.participant.identity == self._caller:

@@ -9,6 +9,7 @@ it at once), and one router wakes only the track that a frame belongs to. This l
 
 import asyncio
 import ctypes
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -51,6 +52,7 @@ class FrameTaps:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._taps: dict[int, OnSamples] = {}
+        self._closed: deque[int] = deque(maxlen=256)  # frames of other streams belong to somebody else
         self._events = FfiClient.instance.queue.subscribe(self._loop, filter_fn=self._route)
 
     def open(self, track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples) -> FfiHandle:
@@ -69,7 +71,8 @@ class FrameTaps:
 
     def close(self, handle: FfiHandle) -> None:
         """Hear no more of a track."""
-        self._taps.pop(handle.handle, None)
+        if self._taps.pop(handle.handle, None) is not None:
+            self._closed.append(handle.handle)
         handle.dispose()
 
     def _route(self, event: ffi_pb2.FfiEvent) -> bool:
@@ -80,7 +83,7 @@ class FrameTaps:
                 frame = told.frame_received.frame
                 if told.stream_handle in self._taps:
                     self._loop.call_soon_threadsafe(self._deliver, told.stream_handle, frame)
-                else:
+                elif told.stream_handle in self._closed:
                     FfiHandle(frame.handle.id).dispose()  # it was under way when its track was closed
         return False
 
@@ -100,3 +103,10 @@ def taps() -> FrameTaps:
     if loop not in _of_loop:
         _of_loop[loop] = FrameTaps()
     return _of_loop[loop]
+
+
+def listen(track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples) -> Callable[[], None]:
+    """Hear one track, as `FrameTaps.open`; what is returned ends it."""
+    those = taps()
+    handle = those.open(track, rate, frame_ms, on_samples)
+    return lambda: those.close(handle)
