@@ -1,6 +1,7 @@
 """The gateway beside a real livekit-server and Redis: inbound and outbound calls, as livekit-sip does them."""
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
 
@@ -104,6 +105,31 @@ async def test_without_an_agent_the_phone_gets_486_and_the_log_says_why(
     assert failed.value.status == 486
     log = await asyncio.to_thread((edge.config.directory / "logs" / "gateway.log").read_text)
     assert log.count("no agent took the call within 1 s") == 1
+
+
+async def test_who_is_put_out_while_it_still_joins_hears_busy_at_once(
+    at: Endpoints, lk: api.LiveKitAPI, me: Phone
+) -> None:
+    """Workers without room do so within milliseconds, before the phone's track is there."""
+    room = fresh("out")
+    await number_leads_to(lk, room)
+
+    async def put_out() -> None:
+        while True:
+            with contextlib.suppress(api.ServerError):
+                for who in (await lk.room.list_participants(api.ListParticipantsRequest(room=room))).participants:
+                    await lk.room.remove_participant(api.RoomParticipantIdentity(room=room, identity=who.identity))
+            await asyncio.sleep(0.005)
+
+    putting_out = asyncio.create_task(put_out())
+    for _ in range(5):
+        with pytest.raises(CallFailed) as failed:
+            await me.call(OURS, sip(at), wait=5)
+        assert failed.value.status == 486
+    putting_out.cancel()
+    await asyncio.wait({putting_out})
+    assert putting_out.cancelled()
+    await nobody_left(lk, room)
 
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.15, 0.4])

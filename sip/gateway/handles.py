@@ -6,6 +6,7 @@ pinned); letting go twice does nothing.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 
 from livekit import rtc
@@ -28,6 +29,27 @@ async def let_go(held: list[FfiHandle]) -> None:
             handle.dispose()
 
     await asyncio.to_thread(dispose)
+
+
+_late: set[asyncio.Task[None]] = set()
+
+
+def leave_once_joined(room: rtc.Room, connecting: "asyncio.Task[None]") -> None:
+    """Nobody waits for this join any more. It cannot be called off: what it joins in the end has to be left again.
+
+    The SDK ends the whole process when it joins a room that nobody listens to. It gives up by itself after some 15 s.
+    """
+
+    async def leave() -> None:
+        with contextlib.suppress(rtc.ConnectError):
+            await connecting
+            held = handles(room)
+            await room.disconnect()
+            await let_go(held)
+
+    task = asyncio.create_task(leave())
+    _late.add(task)
+    task.add_done_callback(_late.discard)
 
 
 def _participants(room: rtc.Room) -> Iterator[rtc.Participant]:

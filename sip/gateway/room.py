@@ -13,8 +13,9 @@ from livekit.rtc.participant import PublishDTMFError, PublishTrackError
 
 from sip.gateway.bridge import Bridge
 from sip.gateway.frames import taps
-from sip.gateway.handles import handles, let_go
+from sip.gateway.handles import handles, leave_once_joined, let_go
 from sip.gateway.settings import GatewaySettings
+from sip.rooms import FAILURES, participants
 from sip.ua.audio import RATE
 from sip.ua.dtmf import Digit
 from sip.ua.tasks import Tasks, first_of
@@ -25,6 +26,7 @@ KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
 _AGAIN_S = 0.3  # between two tries to join again after an outage
+_SLOW_S, _LOOK_S, _MISSED = 0.8, 0.2, 3  # a join takes some 50 ms; one that is slow and not there thrice was put out
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
 _OPUS_BPS = 96_000  # from 72,000 on Opus encodes without its model of a voice: a quarter of the processor, no worse
 
@@ -124,16 +126,39 @@ class RoomSide:
     async def _connect(self, room: rtc.Room, seat: Seat) -> None:
         """Raises JoinFailed."""
         self.presence.seat = seat
-        options = rtc.RoomOptions(auto_subscribe=False)
+        url = seat.ws_url or self.settings.ws_url
+        connecting = asyncio.create_task(
+            room.connect(url, seat.jwt(self.settings), rtc.RoomOptions(auto_subscribe=False))
+        )
+        watch = asyncio.create_task(self._until_put_out(url, seat))
         try:
             async with asyncio.timeout(self.settings.limits.join):
-                await room.connect(seat.ws_url or self.settings.ws_url, seat.jwt(self.settings), options)
+                await asyncio.shield(connecting)
+                watch.cancel()
                 track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
                 publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
                 publish.audio_encoding.max_bitrate = _OPUS_BPS
                 await room.local_participant.publish_track(track, publish)
         except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
             raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
+        finally:
+            watch.cancel()
+            if not connecting.done():
+                leave_once_joined(room, connecting)
+
+    async def _until_put_out(self, url: str, seat: Seat) -> None:
+        """Who is put out while the SDK still joins is not told by it, and the phone would ring on: ask the server."""
+        await asyncio.sleep(_SLOW_S)
+        keys, missed = self.settings.keys, 0
+        async with api.LiveKitAPI(url.replace("ws", "http", 1), keys.api_key, keys.api_secret) as server:
+            while missed < _MISSED:
+                with contextlib.suppress(
+                    *FAILURES
+                ):  # whether we are in cannot be said; the join has a limit of its own
+                    there = any(person.identity == seat.identity for person in await participants(server, seat.room))
+                    missed = 0 if there else missed + 1
+                await asyncio.sleep(_LOOK_S)
+        self.presence.closed.set()
 
     def _follow(self, room: rtc.Room) -> None:
         room.on("track_published", self._on_published)
