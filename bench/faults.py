@@ -39,7 +39,8 @@ from cli.stack.stack import Stack
 from sip.phone import CallFailed, Phone, PhoneCall
 
 _CALL_S: Final = 120.0
-_AGAIN_S: Final = 30.0
+_END_S: Final = 15.0
+_SENTENCE_S: Final = 0.6  #: pauses up to this belong to a sentence
 _SETTLED_S: Final = 8.0
 _REST_S: Final = 130.0
 _ROUNDS: Final = 4
@@ -238,29 +239,46 @@ async def outage(
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             stopped = time.time()
-            await asyncio.sleep(away_s)
+            gone_s = await _until_gone(pid)
+            await asyncio.sleep(max(0.0, stopped + away_s - time.time()))
             stack.start(part)
             back = time.time()
-            again = asyncio.gather(*(_speaks(call, back) for call in lines))
             fresh = await _fresh_call(where, back)
-            done, spoke = await talking, await again
+            done = await talking
     ends = [end for outcome in done if (end := outcome.ended_at) is not None]
     return {
         "away_s": round(back - stopped, 1),
         "empty": empty,
         **_judged(done),
-        "bot_heard_s_after_it_is_back": spoke,
+        "gone_after_s": gone_s,
+        "bot_fell_silent_s_after_it_was_gone": [_fell_silent(call, stopped) for call in lines],
+        "next_sentence_s_after_it_is_back": [_next_sentence(call, back) for call in lines],
         "next_actions": dict(Counter(str(o.row.record.get("next_action")) for o in done if o.row is not None)),
         "ended_after_s": sorted(round(end - stopped, 1) for end in ends if end > stopped)[:calls],
         "new_call_answered_s_after_it_is_back": fresh,
     }
 
 
-async def _speaks(call: PhoneCall, back: float) -> float | None:
-    """How long after the server's return the phone heard the bot; None when it did not within 30 s."""
-    with contextlib.suppress(TimeoutError):
-        return round(await call.media.wait_speech(back, timeout=_AGAIN_S) - back, 1)
+async def _until_gone(pid: int | None) -> float | None:
+    """How long a process that was told to end is still there; None: it still is after the time in which it is killed."""
+    began = time.time()
+    while pid is not None and time.time() - began < _END_S:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return round(time.time() - began, 2)
+        await asyncio.sleep(0.01)
     return None
+
+
+def _fell_silent(call: PhoneCall, gone: float) -> float:
+    """When the words ended that the phone was hearing, or had heard last, when the server went; before it went: negative."""
+    heard = [words.end for words in call.media.speech(bridge=_SENTENCE_S) if words.start <= gone]
+    return round(max(heard, default=gone) - gone, 1)
+
+
+def _next_sentence(call: PhoneCall, back: float) -> float | None:
+    """When the phone heard words begin after the server's return; None when it heard none."""
+    begun = [words.start for words in call.media.speech(bridge=_SENTENCE_S) if words.start > back]
+    return round(min(begun) - back, 1) if begun else None
 
 
 async def _fresh_call(where: Edge, back: float) -> float | None:
