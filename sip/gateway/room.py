@@ -26,7 +26,7 @@ KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
 _AGAIN_S = 0.3  # between two tries to join again after an outage
-_SLOW_S, _LOOK_S, _MISSED = 0.8, 0.2, 3  # a join takes some 50 ms; one that is slow and not there thrice was put out
+_SLOW_S, _LOOK_S, _MISSED = 0.6, 0.15, 3  # a join takes some 50 ms; one that is slow and not there thrice was put out
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
 _OPUS_BPS = 96_000  # from 72,000 on Opus encodes without its model of a voice: a quarter of the processor, no worse
 
