@@ -33,6 +33,8 @@ METHOD: Final = (
 _LEAD_S: Final = 0.8
 _TAIL_S: Final = 2.5
 _LOUD_DBFS: Final = -45.0
+#: From the decision to the bot's first sound at the caller's ear: engine and queue 20 ms, and half of the gateway's echo floor.
+_AUDIBLE_S: Final = 0.07
 _EARLY_S: Final = 0.02  #: a decision this close to the end cuts nothing off
 Which = Literal["tuning", "scoring"]
 
@@ -58,6 +60,7 @@ class Outcome:
     cut: bool
     turns: tuple[str, ...]
     taken_back: bool = False  #: cut off, and the caller went on soon enough for both parts to be one turn in a call
+    noticed: bool = False  #: cut off, and the bot was audible before the caller went on, or the parts are two turns
 
 
 @dataclass(slots=True)
@@ -125,7 +128,9 @@ def judge(answer: Answer, work: Work) -> Outcome:
     delay = (last.decided_at - end_s) * 1e3 if last is not None and not cut else None
     early = [(turn, after) for turn, after in pairwise(heard.turns) if turn.decided_at < end_s - _EARLY_S]
     taken_back = cut and bool(early) and all(after.began_at - turn.decided_at <= WITHIN_S for turn, after in early)
-    return Outcome(answer, delay, cut, tuple(_told(turn) for turn in heard.turns), taken_back)
+    audible = any(after.began_at - turn.decided_at > _AUDIBLE_S for turn, after in early)
+    noticed = cut and (audible or not taken_back)
+    return Outcome(answer, delay, cut, tuple(_told(turn) for turn in heard.turns), taken_back, noticed)
 
 
 def spoken(answer: Answer) -> tuple[np.ndarray[tuple[int], np.dtype[np.int16]], float]:
@@ -190,5 +195,10 @@ def _delays(outcomes: list[Outcome]) -> Mapping[str, float]:
 
 def _share(outcomes: list[Outcome]) -> Mapping[str, float]:
     cut = sum(o.cut for o in outcomes)
-    taken_back = sum(o.taken_back for o in outcomes)
-    return {"n": len(outcomes), "cut": cut, "share": round(cut / max(1, len(outcomes)), 4), "taken_back": taken_back}
+    return {
+        "n": len(outcomes),
+        "cut": cut,
+        "share": round(cut / max(1, len(outcomes)), 4),
+        "taken_back": sum(o.taken_back for o in outcomes),
+        "noticed": sum(o.noticed for o in outcomes),
+    }

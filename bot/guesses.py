@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bot.speech.audio import Pcm, Samples
-from bot.speech.moonshine import Recogniser, StreamingRecogniser, Transcript
+from bot.speech.moonshine import NumberRecogniser, Recogniser, StreamingRecogniser, Transcript
 from bot.speech.turn import WINDOW, TurnModel
 from flows.model import Expect, SlotType
-from flows.patience import words_tell
+from flows.patience import may_be_number, words_tell
 
 log = logging.getLogger("leadline.ear")
 
-SOON_S: Final = 0.07  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
-AFTER_S: Final = 0.09  #: elsewhere, ready when the shortest patience ends
+SOON_S: Final = 0.05  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
+AFTER_S: Final = 0.06  #: elsewhere, ready when the shortest patience ends
 LATER_S: Final = 0.13  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
@@ -170,11 +170,22 @@ class Guesses:
         return self._judged
 
     def _recognise(self, asked: _Asked) -> _Guess:
-        transcript, finished = self._transcribe(asked.samples, asked.expect, asked.stale), None
+        transcript, finished = self._number(self._transcribe(asked.samples, asked.expect, asked.stale), asked), None
         model = self._by.turn_model
         if model is not None and not asked.stale.is_set() and not words_tell(asked.expect, believed(transcript).text):
             finished = model.finished(asked.tail)
         return _Guess(transcript, finished, time.perf_counter() - asked.at)
+
+    def _number(self, heard: Transcript, asked: _Asked) -> Transcript:
+        """What was heard, or the bare number that it was."""
+        by = self._by.recogniser
+        if not isinstance(by, NumberRecogniser) or asked.stale.is_set() or not may_be_number(asked.expect, heard.text):
+            return heard
+        try:
+            return by.number(asked.samples, heard, lambda: not asked.stale.is_set()) or heard
+        except Exception:  # as below
+            log.exception("recognition of a number failed")
+            return heard
 
     def _segment(self, samples: Samples, expect: Expect) -> _Guess:
         transcript = self._transcribe(samples, expect)

@@ -9,6 +9,9 @@ from typing import Final
 from flows.hear import hear, intent
 from flows.model import Expect, SlotType
 
+#: How sure of its last word a recogniser is where words count as they are, and where they may as well be another.
+_CLEAR: Final = (0.62, 0.48)
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -17,14 +20,19 @@ class Wait:
     usual: float
     least: float
     most: float
+    clear: tuple[float, float] = _CLEAR  #: see there; at its second figure `UNCLEAR_S` are waited
 
 
-def _always(seconds: float) -> Wait:
-    return Wait(seconds, seconds, seconds)
+def _always(seconds: float, clear: tuple[float, float] = _CLEAR) -> Wait:
+    return Wait(seconds, seconds, seconds, clear)
 
 
-DECIDED: Final = _always(0.16)  #: a complete yes or no
-COMPLETE: Final = _always(0.19)  #: words that the grammar of the question takes for an answer
+DECIDED: Final = _always(0.12, (0.5, 0.3))  #: a complete yes or no: one of few words, and seldom mistaken
+COMPLETE: Final = _always(0.16)  #: words that the grammar of the question takes for an answer
+#: The same with a last word that says nothing: it may have been "but" or "or".
+ODDLY_COMPLETE: Final = _always(0.16, (0.92, 0.6))
+#: One word that is a number: an unsure one may be another number, but is hardly the beginning of more.
+BARE_NUMBER: Final = _always(0.14, (0.38, 0.3))
 THINKING: Final = _always(1.1)  #: "and", "um", "about …": more is coming
 DICTATING: Final = _always(1.2)  #: half a telephone number, half an address
 NOTHING_YET: Final = Wait(0.6, 0.5, 0.9)  #: there was speech, no word of it is known
@@ -36,16 +44,13 @@ TOLD: Final = Wait(0.7, 0.4, 0.9)  #: a story, which has no grammar
 
 #: Probabilities that a voice has finished, at and beyond which the least and the most are waited.
 _SURELY, _HARDLY = 0.75, 0.3
-#: How sure of its last word a recogniser is where words count as they are, and where they may as well be another;
-#: a bare yes or no is one of few words and seldom mistaken.
-_CLEAR, _YES_CLEAR = (0.62, 0.48), (0.5, 0.3)
 UNCLEAR_S: Final = 0.9  #: waited where the last word may be another
 
 _YES_NO = re.compile(
     r"(?:oh |well |um |uh )?(?:yes|yeah|yep|yup|sure|ok|okay|correct|right|absolutely|definitely|of course|exactly|"
     r"no|nope|nah|not really|not at all|no way|go ahead|that's right|that's correct|that is correct|that's wrong|"
     r"i am|i'm not|i do|i don't|we do|we don't|it is|it isn't|sounds good|fine|perfect)"
-    r"(?:,? (?:please|thanks|thank you|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|sure|it's fine))*"
+    r"(?:,? (?:please|thanks|thank you|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|that's wrong|sure|it's fine))*"
 )
 #: The last line: what a recogniser writes for "but", "or" and "and" where nothing follows them.
 _UNFINISHED = re.compile(
@@ -60,11 +65,22 @@ _DIGIT = re.compile(
     r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
     r"ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
 )
+#: Spoken as one word: "48" may be "forty, or".
+_BARE_NUMBER = re.compile(
+    r"1?\d|[2-9]0|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
+)
 _SOUNDS_LIKE_DIGITS = re.compile(r"\b(?:too|to|for|fore|ate|won|tree|sex|oh|o|old|all)\b")
+_FILLER = re.compile(r"u+[hm]+|er+m?|h?m+|mm-?hmm|well|so|maybe|about|a+h+|o+h+|what|pardon|hello|nobody|nothing")
 _REFUSAL = re.compile(r"\b(?:don't|do not|no idea|not sure|rather not|none)\b")
 #: Kinds whose grammar tells whether the words hold an answer, without knowing the choices.
 _TELLING: Final = frozenset(
     {SlotType.YES_NO, SlotType.INTEGER_RANGE, SlotType.MONEY, SlotType.TIMELINE, SlotType.DATE_TIME}
+)
+#: Last words that add nothing to a number, a sum or a time, and are said all the same. Not "bucks": "but" is heard as it.
+_COMMON_END = re.compile(
+    r"people|persons?|employees|workers|staff|us|dollars|pounds|euros|years?|months?|weeks?|days?|hours?|"
+    r"mornings?|afternoons?|evenings?|noon|too|possible|most|guess|think|believe|say|good|fine|works|please|total"
 )
 _MARKS = re.compile(r"[^\w'@.\s…,-]+")
 _DOMAIN = re.compile(r"(?:\.|\bdot )(?:com|org|net|io|co|edu|gov|uk|us|ai|app|dev|biz|info|de|fr)\W*$")
@@ -89,8 +105,7 @@ def patience(expect: Expect, text: str, finished: float | None = None, ending: f
         told = wait.usual
     else:
         told = wait.least + _doubt(finished, _SURELY, _HARDLY) * (wait.most - wait.least)
-    clear, unclear = _YES_CLEAR if wait is DECIDED else _CLEAR
-    return told + _doubt(ending, clear, unclear) * max(0.0, UNCLEAR_S - told)
+    return told + _doubt(ending, *wait.clear) * max(0.0, UNCLEAR_S - told)
 
 
 def _doubt(probability: float, none: float, full: float) -> float:
@@ -101,6 +116,13 @@ def words_tell(expect: Expect, text: str) -> bool:
     """Whether the words alone decide how long to wait, so that nobody needs to listen to the voice."""
     wait = _wait(expect, text)
     return wait.least == wait.most
+
+
+def may_be_number(expect: Expect, text: str) -> bool:
+    """Whether a number was asked for, and a single word came that is none, nor anything else that we know."""
+    said = _MARKS.sub(" ", text.lower()).strip(" .!?,")
+    known = _YES_NO.fullmatch(said) or _FILLER.fullmatch(said) or " " in said
+    return expect.kind is SlotType.INTEGER_RANGE and bool(said) and not known and not _is_answer(expect.kind, said)
 
 
 def _wait(expect: Expect, text: str) -> Wait:
@@ -125,7 +147,11 @@ def _wait(expect: Expect, text: str) -> Wait:
         return COMPLETE if _wishes(said) else UNTOLD
     if expect.kind is SlotType.YES_NO and _ODD_END.fullmatch(said):
         return UNANSWERED
-    return COMPLETE if _is_answer(expect.kind, text) else UNANSWERED
+    if not _is_answer(expect.kind, text):
+        return UNANSWERED
+    if expect.kind is SlotType.INTEGER_RANGE and _BARE_NUMBER.fullmatch(said):
+        return BARE_NUMBER
+    return ODDLY_COMPLETE if _is_odd(expect.kind, said) else COMPLETE
 
 
 def _dictation(expect: Expect, said: str) -> Wait | None:
@@ -155,6 +181,15 @@ def _dictation(expect: Expect, said: str) -> Wait | None:
 def _is_answer(kind: SlotType, text: str) -> bool:
     """Whether the words answer the question, or wish something else that we know."""
     return hear(kind, text, now=0.0).value is not None or _wishes(text)
+
+
+def _is_odd(kind: SlotType, said: str) -> bool:
+    """Whether the answer is the same without its last word, and that is none of those which belong to such answers."""
+    before, _, last = said.rpartition(" ")
+    if kind is SlotType.YES_NO or not before or _COMMON_END.fullmatch(last):
+        return False
+    value = hear(kind, said, now=0.0).value
+    return value is not None and value == hear(kind, before, now=0.0).value
 
 
 def _wishes(text: str) -> bool:

@@ -192,6 +192,43 @@ def test_answers_longer_than_nine_seconds_are_recognised() -> None:
     assert "field" in RECOGNISER.transcribe(samples).text
 
 
+@pytest.mark.parametrize("word", ["Eight.", "Five.", "Two."])
+def test_a_bare_number_is_found_on_listening_once_more(word: str) -> None:
+    found = RECOGNISER.number(resample(VOICE.render(word), 24_000, RATE), Transcript("Andy.", 0.6))
+    assert found is not None
+    assert patience(Expect(SlotType.INTEGER_RANGE), found.text, None, found.ending) == 0.14
+
+
+@pytest.mark.parametrize("word", ["Um.", "Hello.", "Please.", "Help."])
+def test_other_words_are_no_numbers(word: str) -> None:
+    samples = resample(VOICE.render(word), 24_000, RATE)
+    assert RECOGNISER.number(samples, RECOGNISER.transcribe(samples)) is None
+
+
+class Doubting(ScriptedRecogniser):
+    """Hears a number on listening once more."""
+
+    def number(self, samples: Samples, heard: Transcript, wanted: Callable[[], bool] = lambda: True) -> Transcript:
+        return Transcript("Eight.", 0.6, biased=True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "heard"),
+    [
+        (SlotType.INTEGER_RANGE, "Aids.", "Eight."),
+        (SlotType.INTEGER_RANGE, "Nine.", "Nine."),
+        (SlotType.INTEGER_RANGE, "about it", "about it"),
+        (SlotType.YES_NO, "Aids.", "Aids."),
+    ],
+)
+def test_it_is_listened_once_more_where_a_number_was_asked_and_none_heard(
+    kind: SlotType, text: str, heard: str
+) -> None:
+    pcm = np.concatenate((silence(0.5), spoken("Eight."), silence(1.5)))
+    found = listen_to(pcm, Expect(kind), Doubting([text]), VoiceActivity(builtin()), patience)
+    assert [turn.text for turn in found.turns] == [heard]
+
+
 class Finished:
     """A turn model that was told what to say."""
 

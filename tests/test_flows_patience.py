@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model import Expect, SlotType
-from flows.patience import patience, words_tell
+from flows.patience import may_be_number, patience, words_tell
 
 YES_NO = Expect(SlotType.YES_NO, "good_time")
 NUMBER = Expect(SlotType.INTEGER_RANGE, "company_size")
@@ -25,12 +25,15 @@ KINDS = [YES_NO, NUMBER, PHONE, EMAIL, ZIP, CONFIRM, TEXT, COMPANY, WHEN, Expect
 SAID = [
     (YES_NO, "", 0.6),
     (PHONE, "", 1.2),
-    (YES_NO, "Yes.", 0.16),
-    (YES_NO, "Yeah, sure.", 0.16),
-    (YES_NO, "yes I am", 0.16),
-    (YES_NO, "No, thanks.", 0.16),
-    (YES_NO, "not really", 0.16),
-    (YES_NO, "Go ahead.", 0.16),
+    (YES_NO, "Yes.", 0.12),
+    (YES_NO, "Yeah, sure.", 0.12),
+    (YES_NO, "yes I am", 0.12),
+    (YES_NO, "No, thanks.", 0.12),
+    (YES_NO, "not really", 0.12),
+    (YES_NO, "Go ahead.", 0.12),
+    (CONFIRM, "No, that's wrong.", 0.12),
+    (NUMBER, "Eight.", 0.14),
+    (NUMBER, "60", 0.14),
     (YES_NO, "yes but", 1.1),
     (YES_NO, "I am flesh.", 0.7),  # "I am, but", misheard
     (YES_NO, "Yes, sir.", 0.7),  # "yes, so", misheard
@@ -39,45 +42,45 @@ SAID = [
     (MONEY, "two hundred a month ends", 1.1),
     (YES_NO, "Let me look.", 1.1),
     (WHEN, "One second.", 1.1),
-    (YES_NO, "yes we have fifty people", 0.19),
-    (CONFIRM, "That's right.", 0.16),
-    (CONFIRM, "correct", 0.16),
+    (YES_NO, "yes we have fifty people", 0.16),
+    (CONFIRM, "That's right.", 0.12),
+    (CONFIRM, "correct", 0.12),
     (CONFIRM, "no, it's", 1.1),
-    (NUMBER, "twenty five", 0.19),
+    (NUMBER, "twenty five", 0.16),
     (NUMBER, "about", 1.1),
     (NUMBER, "We have around", 1.1),
     (NUMBER, "twenty and", 1.1),
     (NUMBER, "um", 1.1),
     (NUMBER, "between ten and", 1.1),
-    (NUMBER, "25 people", 0.19),
-    (NUMBER, "no", 0.16),
-    (MONEY, "a thousand a month", 0.19),
+    (NUMBER, "25 people", 0.16),
+    (NUMBER, "no", 0.12),
+    (MONEY, "a thousand a month", 0.16),
     (MONEY, "maybe ten or", 1.1),
     (PHONE, "two oh two five five five", 1.2),
-    (PHONE, "202 555 0189", 0.19),
-    (PHONE, "two oh two five five five oh one eight nine", 0.19),
+    (PHONE, "202 555 0189", 0.16),
+    (PHONE, "two oh two five five five oh one eight nine", 0.16),
     (PHONE, "it's two", 1.2),
     (PHONE, "my number is", 1.1),
-    (PHONE, "I don't know it", 0.19),
-    (PHONE, "It's two or two, five, five, five, zero, one, eight, nine.", 0.19),
+    (PHONE, "I don't know it", 0.16),
+    (PHONE, "It's two or two, five, five, five, zero, one, eight, nine.", 0.16),
     (PHONE, "It's two or two, five, five, five.", 1.2),
     (PHONE, "It's too old.", 1.1),  # "two oh", misheard
     (NUMBER, "Add.", 0.7),  # no answer: perhaps half of one
-    (NUMBER, "I don't know", 0.19),
+    (NUMBER, "I don't know", 0.16),
     (EMAIL, "dana dot field", 1.2),
     (EMAIL, "dana at example dot com", 0.7),
     (EMAIL, "dana at", 1.1),
     (ZIP, "nine oh two", 1.0),
     (ZIP, "nine oh two one", 0.7),
-    (ZIP, "I have no idea", 0.19),
+    (ZIP, "I have no idea", 0.16),
     (TEXT, "the boiler is leaking", 0.7),
-    (NUMBER, "25 people,", 0.19),  # the recogniser sets commas at ends too
+    (NUMBER, "25 people,", 0.16),  # the recogniser sets commas at ends too
     (NUMBER, "well, let me think", 1.1),
     (WHEN, "a Monday war", 1.1),  # "or", misheard
     (YES_NO, "this year butt", 1.1),
     (COMPANY, "we are called Northwind", 0.7),
     (Expect(), "I have a question", 0.3),
-    (WHEN, "tomorrow at ten", 0.19),
+    (WHEN, "tomorrow at ten", 0.16),
     (WHEN, "the blue house", 0.7),
     (WHEN, "tomorrow at", 1.1),
     (Expect(), "it is five five five", 1.2),
@@ -89,7 +92,7 @@ def test_patience(expect: Expect, text: str, seconds: float) -> None:
     assert patience(expect, text) == seconds
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("nine oh two", 1.2), ("nine oh two one oh", 0.19)])
+@pytest.mark.parametrize(("text", "seconds"), [("nine oh two", 1.2), ("nine oh two one oh", 0.16)])
 def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float) -> None:
     assert patience(Expect(SlotType.DIGITS, "postcode", length=5), text) == seconds
 
@@ -105,7 +108,7 @@ def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float
         (NUMBER, "Add.", 0.1, 1.1),
         (ZIP, "nine oh two one", 0.3, 0.9),
         (ZIP, "nine oh two", 0.3, 1.2),
-        (YES_NO, "yes", 0.0, 0.16),  # words tell: the voice is not asked
+        (YES_NO, "yes", 0.0, 0.12),  # words tell: the voice is not asked
         (NUMBER, "about", 1.0, 1.1),
         (PHONE, "two oh two", 1.0, 1.2),
     ],
@@ -117,17 +120,49 @@ def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finishe
 @pytest.mark.parametrize(
     ("expect", "text", "ending", "seconds"),
     [
-        (NUMBER, "forty-eight", 0.9, 0.19),
+        (NUMBER, "forty-eight", 0.9, 0.16),
         (NUMBER, "forty-eight", 0.1, 0.9),  # "forty, or", misheard
-        (NUMBER, "forty-eight", 0.55, 0.545),
-        (YES_NO, "yes", 0.5, 0.16),
+        (NUMBER, "forty-eight", 0.55, 0.53),
+        (YES_NO, "yes", 0.5, 0.12),
         (YES_NO, "yes", 0.2, 0.9),  # "uh", misheard
         (NUMBER, "about", 0.1, 1.1),
+        (NUMBER, "Five.", 0.4, 0.14),  # perhaps another number, hardly the beginning of more
+        (NUMBER, "Forty.", 0.3, 0.9),  # so it is given when "or" would fit as well
+        (WHEN, "tomorrow at three bus", 0.95, 0.16),
+        (WHEN, "tomorrow at three bus", 0.76, 0.53),  # "but", misheard
+        (MONEY, "nine hundred bucks", 0.6, 0.9),  # "but", too
+        (MONEY, "nine hundred dollars", 0.65, 0.16),
+        (WHEN, "tomorrow at three", 0.65, 0.16),  # the last word is needed
         (TEXT, "the boiler is leaking", 0.1, 0.9),
     ],
 )
 def test_an_unsure_last_word_may_be_another(expect: Expect, text: str, ending: float, seconds: float) -> None:
     assert patience(expect, text, None, ending) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["Morty.", "And?", "Aids", "You.", "Hey."])
+def test_a_single_word_that_is_no_number_may_be_one(text: str) -> None:
+    assert may_be_number(NUMBER, text)
+
+
+@pytest.mark.parametrize(
+    ("expect", "text"),
+    [
+        *((NUMBER, text) for text in ("", "Eight.", "um", "Uh?", "Mm-hmm,", "Well,", "Yes.", "no", "Bye.", "Sorry?")),
+        (NUMBER, "none of them"),
+        (NUMBER, "I don't know"),
+        (YES_NO, "Morty."),
+        (MONEY, "Morty."),
+    ],
+)
+def test_anything_else_is_not_heard_as_a_number(expect: Expect, text: str) -> None:
+    assert not may_be_number(expect, text)
+
+
+@given(st.sampled_from(KINDS), st.text(max_size=60), st.floats(0, 1), st.floats(0, 1))
+def test_the_surer_the_last_word_the_shorter_the_wait(expect: Expect, text: str, one: float, other: float) -> None:
+    less, more = sorted((one, other))
+    assert patience(expect, text, None, less) >= patience(expect, text, None, more) >= patience(expect, text)
 
 
 @given(st.sampled_from(KINDS), st.text(max_size=60), st.floats(0, 1), st.floats(0, 1))

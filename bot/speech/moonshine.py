@@ -28,13 +28,21 @@ _TAIL: Final = int(0.2 * RATE)  #: silence behind the words: cut closer, it hear
 _DIGIT_WORDS: Final = tuple(
     ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double"]
 )
+_NUMBERS: Final = tuple(
+    re.findall(
+        r"\w+",
+        "One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen "
+        "Eighteen Nineteen Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety Hundred",
+    )
+)
+_NUMBER_MIN, _NUMBER_SHARE = 0.4, 0.65  #: confidence in a bare number: at least so much, and of what was heard first
 _BONUS: Final = 3.0  #: log-probability added per hotword token
 _DIGIT_BONUS: Final = 2.0  #: log-probability for a digit's name where digits are dictated: "five five" is no "bye bye"
 #: "To-morrow" and "to-day", which the model learned from old books.
 _OLD_SPELLING: Final = re.compile(r"\b([Tt]o)-(morrow|day|night)\b")
 #: Where nothing follows them, these are heard as many a word; the decoder still gives them some probability there.
 _GOING_ON: Final = ("and", "or", "but", "so", "because", "um", "uh", "And", "Or", "But", "So")
-_GOES_ON, _DOUBTED = 0.03, 0.3  #: so probable, they make the last word so unsure
+_GOES_ON, _DOUBTED = 0.01, 0.3  #: so probable, they make the last word so unsure
 _MARKS: Final = frozenset(".,?!…-")
 _LOOPS: Final = ((1, 7), (2, 4), (3, 4), (4, 3), (5, 3), (6, 3))  #: cycle, repeats: nobody says that, a decoder does
 
@@ -87,6 +95,17 @@ class StreamingRecogniser(Recogniser, Protocol):
 
     def settle(self) -> None:
         """What was heard so far belongs to a turn that is over."""
+        ...
+
+
+@runtime_checkable
+class NumberRecogniser(Recogniser, Protocol):
+    """A recogniser that can listen once more for a bare number, at no cost but a moment."""
+
+    def number(
+        self, samples: Samples, heard: Transcript, wanted: Callable[[], bool] = lambda: True
+    ) -> Transcript | None:
+        """The number that `heard` may as well have been; None when it sounds less like one than like what was heard."""
         ...
 
 
@@ -197,6 +216,14 @@ class Moonshine:
         ids = best.ids[: len(best.ids) - _loop(best.ids)]
         confidence = float(np.exp(best.acoustic / max(1, len(best.ids))))
         return Transcript(self._text(ids), confidence, best.hit, float(np.exp(best.ending)))
+
+    def number(
+        self, samples: Samples, heard: Transcript, wanted: Callable[[], bool] = lambda: True
+    ) -> Transcript | None:
+        """See `NumberRecogniser`: "eight" by itself is easily heard as "and", "forty" as "Morty"."""
+        found = self.transcribe(samples, _NUMBERS, wanted=wanted)
+        sure = found.confidence >= max(_NUMBER_MIN, _NUMBER_SHARE * heard.confidence)
+        return found if found.biased and sure and " " not in found.text else None
 
     def _trie(self, hotwords: tuple[str, ...]) -> _Node:
         if (known := self._tries.get(hotwords)) is not None:
