@@ -27,12 +27,12 @@ def _always(seconds: float, clear: tuple[float, float] = _CLEAR) -> Wait:
     return Wait(seconds, seconds, seconds, clear)
 
 
-DECIDED: Final = _always(0.12, (0.5, 0.3))  #: a complete yes or no: one of few words, and seldom mistaken
+DECIDED: Final = _always(0.14, (0.5, 0.3))  #: a complete yes or no: one of few words, and seldom mistaken
 COMPLETE: Final = _always(0.16)  #: words that the grammar of the question takes for an answer
 #: The same with a last word that says nothing: it may have been "but" or "or".
 ODDLY_COMPLETE: Final = _always(0.16, (0.92, 0.6))
-#: One word that is a number: an unsure one may be another number, but is hardly the beginning of more.
-BARE_NUMBER: Final = _always(0.14, (0.38, 0.3))
+#: One word that is a number: an unsure one may be another number or an "and", but is hardly the beginning of more.
+BARE_NUMBER: Final = _always(0.14, (0.28, 0.15))
 THINKING: Final = _always(1.1)  #: "and", "um", "about …": more is coming
 DICTATING: Final = _always(1.2)  #: half a telephone number, half an address
 NOTHING_YET: Final = Wait(0.6, 0.5, 0.9)  #: there was speech, no word of it is known

@@ -25,13 +25,13 @@ KINDS = [YES_NO, NUMBER, PHONE, EMAIL, ZIP, CONFIRM, TEXT, COMPANY, WHEN, Expect
 SAID = [
     (YES_NO, "", 0.6),
     (PHONE, "", 1.2),
-    (YES_NO, "Yes.", 0.12),
-    (YES_NO, "Yeah, sure.", 0.12),
-    (YES_NO, "yes I am", 0.12),
-    (YES_NO, "No, thanks.", 0.12),
-    (YES_NO, "not really", 0.12),
-    (YES_NO, "Go ahead.", 0.12),
-    (CONFIRM, "No, that's wrong.", 0.12),
+    (YES_NO, "Yes.", 0.14),
+    (YES_NO, "Yeah, sure.", 0.14),
+    (YES_NO, "yes I am", 0.14),
+    (YES_NO, "No, thanks.", 0.14),
+    (YES_NO, "not really", 0.14),
+    (YES_NO, "Go ahead.", 0.14),
+    (CONFIRM, "No, that's wrong.", 0.14),
     (NUMBER, "Eight.", 0.14),
     (NUMBER, "60", 0.14),
     (YES_NO, "yes but", 1.1),
@@ -43,8 +43,8 @@ SAID = [
     (YES_NO, "Let me look.", 1.1),
     (WHEN, "One second.", 1.1),
     (YES_NO, "yes we have fifty people", 0.16),
-    (CONFIRM, "That's right.", 0.12),
-    (CONFIRM, "correct", 0.12),
+    (CONFIRM, "That's right.", 0.14),
+    (CONFIRM, "correct", 0.14),
     (CONFIRM, "no, it's", 1.1),
     (NUMBER, "twenty five", 0.16),
     (NUMBER, "about", 1.1),
@@ -53,7 +53,7 @@ SAID = [
     (NUMBER, "um", 1.1),
     (NUMBER, "between ten and", 1.1),
     (NUMBER, "25 people", 0.16),
-    (NUMBER, "no", 0.12),
+    (NUMBER, "no", 0.14),
     (MONEY, "a thousand a month", 0.16),
     (MONEY, "maybe ten or", 1.1),
     (PHONE, "two oh two five five five", 1.2),
@@ -108,7 +108,7 @@ def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float
         (NUMBER, "Add.", 0.1, 1.1),
         (ZIP, "nine oh two one", 0.3, 0.9),
         (ZIP, "nine oh two", 0.3, 1.2),
-        (YES_NO, "yes", 0.0, 0.12),  # words tell: the voice is not asked
+        (YES_NO, "yes", 0.0, 0.14),  # words tell: the voice is not asked
         (NUMBER, "about", 1.0, 1.1),
         (PHONE, "two oh two", 1.0, 1.2),
     ],
@@ -123,11 +123,11 @@ def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finishe
         (NUMBER, "forty-eight", 0.9, 0.16),
         (NUMBER, "forty-eight", 0.1, 0.9),  # "forty, or", misheard
         (NUMBER, "forty-eight", 0.55, 0.53),
-        (YES_NO, "yes", 0.5, 0.12),
+        (YES_NO, "yes", 0.5, 0.14),
         (YES_NO, "yes", 0.2, 0.9),  # "uh", misheard
         (NUMBER, "about", 0.1, 1.1),
         (NUMBER, "Five.", 0.4, 0.14),  # perhaps another number, hardly the beginning of more
-        (NUMBER, "Forty.", 0.3, 0.9),  # so it is given when "or" would fit as well
+        (NUMBER, "Eight.", 0.1, 0.9),  # anything
         (WHEN, "tomorrow at three bus", 0.95, 0.16),
         (WHEN, "tomorrow at three bus", 0.76, 0.53),  # "but", misheard
         (MONEY, "nine hundred bucks", 0.6, 0.9),  # "but", too
