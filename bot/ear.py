@@ -1,6 +1,6 @@
 """The ear: caller audio in, "speech began" and "the turn is over" out. It alone decides that the caller has finished.
 
-A turn opens with voice activity. After 70 to 90 ms of silence, the whole turn is decoded speculatively; the turn closes
+A turn opens with voice activity. After 50 to 60 ms of silence, the whole turn is decoded speculatively; the turn closes
 as soon as the silence reaches `patience(expect, text, finished, ending)`, which knows what was asked. Silence is the longer of
 the detector's and an energy measure: the detector alone hangs on 110-160 ms too long on telephone audio.
 Everything happens in `push`, driven by the frames themselves: no task, no clock of its own.
