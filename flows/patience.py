@@ -10,7 +10,7 @@ from flows.hear import hear, intent
 from flows.model import Expect, SlotType
 
 #: How sure of its last word a recogniser is where words count as they are, and where they may as well be another.
-_CLEAR: Final = (0.62, 0.48)
+_CLEAR: Final = (0.75, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
