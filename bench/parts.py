@@ -35,8 +35,8 @@ def percent(before: Mapping[str, float], after: Mapping[str, float], seconds: fl
 async def owned_mb(worker: int) -> dict[str, float]:
     """Memory that the job processes in a call own (USS: not shared with the fork server), in MB.
 
-    Read by a process of its own, one after the other and with pauses: the kernel walks through every page for it, 60 ms
-    a process, in which a phone of ours would not send.
+    Read by a process of its own, one after the other and with pauses: the kernel walks through every page for it, and
+    phones in the process that waits for that do not send.
     """
     reader = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.parts", str(worker)), stdout=asyncio.subprocess.PIPE
