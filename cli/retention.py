@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from redis.exceptions import RedisError
 
 from cli.calls import told_plainly
@@ -27,8 +28,8 @@ def run_command(
     name: Annotated[str | None, typer.Option("--name", "-n", help="A local stack's name.")] = None,
 ) -> None:
     """Delete what is older than LEADLINE_KEEP_RECORDINGS_DAYS, …_TRANSCRIPTS_DAYS, …_EVENTS_DAYS, …_RECORDS_DAYS."""
-    settings = RetentionSettings()
     with told_plainly():
+        settings = _settings()
         done = asyncio.run(_run(settings, name, by or whoever_runs_this(), dry=dry_run))
     if as_json:
         typer.echo(json.dumps({kind: done[kind] for kind in KINDS}))
@@ -37,6 +38,18 @@ def run_command(
         days = getattr(settings, f"{kind}_days")
         kept = f"kept {days} days" if days else "kept for ever"
         typer.echo(f"{kind:12} {kept:18} {'would go' if dry_run else 'deleted'}: {done[kind]}")
+
+
+def _settings() -> RetentionSettings:
+    """Raises StoreError: what is kept how long must be said plainly before anything is deleted."""
+    try:
+        return RetentionSettings()
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        raise StoreError(
+            f"LEADLINE_KEEP_{str(first['loc'][0]).upper()} is {first['input']!r}: write a whole number of days, or 0 to keep "
+            "for ever. Nothing was deleted"
+        ) from None
 
 
 async def _run(settings: RetentionSettings, stack: str | None, actor: str, *, dry: bool) -> Counter[Kind]:

@@ -254,6 +254,15 @@ def test_kept_for_ever_is_kept(site: Site, monkeypatch: pytest.MonkeyPatch) -> N
     assert set(json.loads(ok("retention", "run", "--json")).values()) == {0}
 
 
+@pytest.mark.parametrize("days", ["-3", "ninety", "1.5"])
+def test_days_that_are_none_are_told_and_nothing_goes(site: Site, monkeypatch: pytest.MonkeyPatch, days: str) -> None:
+    monkeypatch.setenv("LEADLINE_KEEP_RECORDS_DAYS", days)
+    done = leadline("retention", "run")
+    assert done.exit_code == 1
+    assert f"LEADLINE_KEEP_RECORDS_DAYS is '{days}'" in done.output
+    assert len(sound_of(site, "lee-in", NOW - 200 * DAY_S)) == 2
+
+
 # -- out
 
 
