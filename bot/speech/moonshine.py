@@ -42,7 +42,7 @@ _DIGIT_BONUS: Final = 2.0  #: log-probability for a digit's name where digits ar
 _OLD_SPELLING: Final = re.compile(r"\b([Tt]o)-(morrow|day|night)\b")
 #: Where nothing follows them, these are heard as many a word; the decoder still gives them some probability there.
 _GOING_ON: Final = ("and", "or", "but", "so", "because", "um", "uh", "And", "Or", "But", "So")
-_GOES_ON, _DOUBTED = 0.01, 0.3  #: so probable, they make the last word so unsure
+_GOES_ON, _DOUBTED = 0.03, 0.3  #: so probable, they make the last word so unsure
 _MARKS: Final = frozenset(".,?!…-")
 _LOOPS: Final = ((1, 7), (2, 4), (3, 4), (4, 3), (5, 3), (6, 3))  #: cycle, repeats: nobody says that, a decoder does
 
