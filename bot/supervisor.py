@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -153,7 +153,7 @@ class Supervisor:
         if people is None or not there:
             await self._close(room, lost)
             return
-        await self._put_out(room, people.agents, lost)
+        await self._rooms.remove(room, people.agents)
         deaths = lost.deaths if lost is not None else self._deaths.get(room, 0) + 1
         if deaths > DEATHS_MAX:
             log.error("not even an apology can be said: hanging up")
@@ -163,17 +163,6 @@ class Supervisor:
         await self._rooms.order(room, ordered_again(order, apologise=deaths == DEATHS_MAX))
         self._deaths[room] = deaths
         log.error("the process of a call died (%d): the call gets another one", deaths)
-
-    async def _put_out(self, room: str, agents: Sequence[str], lost: Lost | None) -> None:
-        """No two bots may be heard. Raises Away."""
-        try:
-            await self._rooms.remove(room, agents)
-        except Away as stuck:
-            if stuck.server_gone or lost is None:
-                raise
-            # The server knows the room, yet not whom it lists: left over from an outage of Redis. The call must not wait
-            # for a ghost; should it be alive, it has lost the generation, and leaves by itself.
-            log.warning("an agent cannot be put out (%s): the next one is ordered all the same", stuck)
 
     async def _hang_up(self, room: str) -> None:
         """A call that is over has no room, unless livekit-server could not be asked to close it."""

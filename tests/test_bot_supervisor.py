@@ -299,14 +299,6 @@ async def test_after_a_short_outage_the_phone_has_kept_its_room(tmp_path: Path) 
     assert len(w.orders()) == 1
 
 
-async def test_an_agent_that_only_seems_to_be_there_does_not_keep_the_call_waiting(tmp_path: Path) -> None:
-    w = world(tmp_path)
-    await w.serve()
-    w.rooms.stale = {"bot-job-1"}
-    await w.process_ends()
-    assert [order["again"] for order in w.orders()] == [True]
-
-
 async def test_without_an_outage_an_empty_room_is_a_call_that_is_over(tmp_path: Path) -> None:
     w = world(tmp_path)
     await w.serve()
