@@ -30,6 +30,7 @@ from bench.chaos import Outcome, row_of
 from bench.chaos_call import WANTED, Answering
 from bench.edge import BOT_NUMBER, CALLER, Edge, edge, route, worker
 from bench.figures import conditions, summary
+from bench.parts import family
 from bench.script import Scripted, clips
 from bench.turns import PACE, one
 from bot.speech.audio import Pcm
@@ -92,19 +93,21 @@ async def drain(calls: int) -> dict[str, object]:
         for n, pid in enumerate(old):
             psutil.Process(pid).send_signal(signal.SIGTERM)
             await start(f"new-{n}")
-            took.append(await _gone(pid))
+            took.append(await _gone(pid, _CALL_S) is not None)
         done = await talking
     return {**_judged(done), "restart_s": round(time.time() - began, 1), "drained": all(took)}
 
 
-async def _gone(pid: int) -> bool:
-    for _ in range(int(_CALL_S / 0.2)):
+async def _gone(pid: int, limit_s: float) -> float | None:
+    """How long a process that was told to end is still there, in seconds; None: longer than the limit."""
+    began = time.time()
+    while time.time() - began < limit_s:
         with contextlib.suppress(psutil.NoSuchProcess):
             if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.01)
                 continue
-        return True
-    return False
+        return round(time.time() - began, 2)
+    return None
 
 
 async def overload(room: int, edge_name: str = "gateway") -> dict[str, object]:
@@ -199,15 +202,14 @@ async def _short_calls(where: Edge, calls: int, at_once: int) -> Counter[str]:
 async def _left(where: Edge, pid: int, settle_s: float) -> dict[str, float]:
     """Processes, memory and descriptors at rest."""
     await asyncio.sleep(settle_s)
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    servers = {name: _served_by(of) for name, of in where.pids.items()}
+    workers, servers = family(pid), {name: family(of) for name, of in where.pids.items()}
     async with Redis.from_url(where.at.redis_url) as redis:
         keys = [key async for key in redis.scan_iter()]
         for_ever = [key for key in keys if await redis.ttl(key) == _NEVER]
     return {
-        "worker_processes": len(family),
-        "worker_parent_mb": round(family[0].memory_full_info().uss / 1e6, 1),
-        "worker_parent_fds": family[0].num_fds(),
+        "worker_processes": len(workers),
+        "worker_parent_mb": round(workers[0].memory_full_info().uss / 1e6, 1),
+        "worker_parent_fds": workers[0].num_fds(),
         "redis_keys": len(keys),
         "redis_keys_that_stay": len(for_ever),
         **{f"{name}_mb": round(sum(p.memory_full_info().uss for p in of) / 1e6, 1) for name, of in servers.items()},
@@ -215,11 +217,6 @@ async def _left(where: Edge, pid: int, settle_s: float) -> dict[str, float]:
         **{f"{name}_threads": sum(p.num_threads() for p in of) for name, of in servers.items()},
         **{f"{name}_sockets": sum(len(p.net_connections()) for p in of) for name, of in servers.items()},
     }
-
-
-def _served_by(pid: int) -> list[psutil.Process]:
-    """A server's process and its children: the gateway works in one, and in two while they change."""
-    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
 
 async def outage(
@@ -239,7 +236,7 @@ async def outage(
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             stopped = time.time()
-            gone_s = await _until_gone(pid)
+            gone_s = await _gone(pid, _END_S) if pid is not None else None
             await asyncio.sleep(max(0.0, stopped + away_s - time.time()))
             stack.start(part)
             back = time.time()
@@ -257,16 +254,6 @@ async def outage(
         "ended_after_s": sorted(round(end - stopped, 1) for end in ends if end > stopped)[:calls],
         "new_call_answered_s_after_it_is_back": fresh,
     }
-
-
-async def _until_gone(pid: int | None) -> float | None:
-    """How long a process that was told to end is still there; None: it still is after the time in which it is killed."""
-    began = time.time()
-    while pid is not None and time.time() - began < _END_S:
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return round(time.time() - began, 2)
-        await asyncio.sleep(0.01)
-    return None
 
 
 def _fell_silent(call: PhoneCall, gone: float) -> float:

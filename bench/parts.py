@@ -17,13 +17,17 @@ _APART_S = 0.05
 _IDLE_MB = 25.0  #: a job process that owns less has no call
 
 
+def family(pid: int) -> list[psutil.Process]:
+    """A part's process and its children: the gateway works in one, and in two while they change."""
+    return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+
+
 def cpu_s(pids: Mapping[str, int]) -> dict[str, float]:
     """CPU seconds used so far by each part, its children included; of our own process without them."""
     used: dict[str, float] = {}
     for part, pid in pids.items():
-        process = psutil.Process(pid)
-        family = (process, *([] if pid == os.getpid() else process.children(recursive=True)))
-        used[part] = sum(float(sum(one.cpu_times()[:2])) for one in family)
+        counted = [psutil.Process(pid)] if pid == os.getpid() else family(pid)
+        used[part] = sum(float(sum(one.cpu_times()[:2])) for one in counted)
     return used
 
 

@@ -20,7 +20,7 @@ _EVERY_S: Final = 5.0
 
 
 def job_processes() -> list[psutil.Process]:
-    """The job processes: the children of our fork server."""
+    """The job processes: the children of our fork server. Blocking."""
     me = psutil.Process()
     found = []
     for process in me.children(recursive=True):
@@ -49,7 +49,7 @@ class Footprints:
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
         while True:
-            await asyncio.to_thread(self.look, job_processes())
+            await asyncio.to_thread(lambda: self.look(job_processes()))
             await asyncio.sleep(_EVERY_S)
 
     def look(self, running: list[psutil.Process]) -> None:

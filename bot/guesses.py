@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -181,11 +182,7 @@ class Guesses:
         by = self._by.recogniser
         if not isinstance(by, NumberRecogniser) or asked.stale.is_set() or not may_be_number(asked.expect, heard.text):
             return heard
-        try:
-            return by.number(asked.samples, heard, lambda: not asked.stale.is_set()) or heard
-        except Exception:  # as below
-            log.exception("recognition of a number failed")
-            return heard
+        return _in_any_case(heard, lambda: by.number(asked.samples, heard, lambda: not asked.stale.is_set()) or heard)
 
     def _segment(self, samples: Samples, expect: Expect) -> _Guess:
         transcript = self._transcribe(samples, expect)
@@ -195,11 +192,18 @@ class Guesses:
 
     def _transcribe(self, samples: Samples, expect: Expect, stale: threading.Event | None = None) -> Transcript:
         digits, wanted = expect.kind in _DICTATED, (lambda: not stale.is_set()) if stale is not None else _always
-        try:
-            return self._by.recogniser.transcribe(samples, expect.hotwords, digits=digits, wanted=wanted)
-        except Exception:  # whatever a recogniser does, the call goes on: the caller is asked again
-            log.exception("recognition failed")
-            return Transcript("", 0.0)
+        by = self._by.recogniser
+        return _in_any_case(
+            Transcript("", 0.0), lambda: by.transcribe(samples, expect.hotwords, digits=digits, wanted=wanted)
+        )
+
+
+def _in_any_case(otherwise: Transcript, recognise: Callable[[], Transcript]) -> Transcript:
+    try:
+        return recognise()
+    except Exception:  # whatever a recogniser does, the call goes on: the caller is asked again
+        log.exception("recognition failed")
+        return otherwise
 
 
 def believed(transcript: Transcript) -> Transcript:

@@ -19,7 +19,7 @@ from livekit import rtc
 from bot.legs import HUMAN
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
-from sip.gateway.frames import listen
+from sip.gateway.frames import listen, voice_track
 
 log = logging.getLogger("leadline.line")
 
@@ -28,9 +28,6 @@ FRAME_S: Final = 0.04  #: of the caller's sound
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
 _FIND_BACK_S: Final = 2.5  #: how long our own connection to the room may take to come back
-_OPUS_BPS: Final = (
-    96_000  #: from 72,000 on it encodes without its model of a voice: a quarter of the processor, no worse
-)
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _KEYS: Final = "0123456789*#ABCD"  #: in the order of their event codes (RFC 4733)
 _KEY_PAUSE_S: Final = 0.5
@@ -152,9 +149,7 @@ class Line:
     async def open(self) -> None:
         """Publish our track, which makes the SIP edge answer: do it once there is something to say."""
         track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=True, red=False)
-        options.audio_encoding.max_bitrate = _OPUS_BPS
-        await self._room.local_participant.publish_track(track, options)
+        await self._room.local_participant.publish_track(track, voice_track(dtx=True))
 
     async def close(self) -> None:
         """Stop listening."""

@@ -61,15 +61,13 @@ _UNFINISHED = re.compile(
 )
 #: A yes or no, and one word that does not belong to it: "but", "and" and "so" are heard as many things, mostly as "sir".
 _ODD_END = re.compile(r"(?:yes|yeah|no|sure|i am|i do|we do|it is),? (?!of|i|we|it|that|thank|the|my|our)\w+")
-_DIGIT = re.compile(
-    r"\d|\b(?:zero|oh|o|nought|one|two|three|four|five|six|seven|eight|nine|double|triple|"
-    r"ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)\b"
+_ONE_WORD: Final = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
 )
+_DIGIT = re.compile(rf"\d|\b(?:zero|oh|o|nought|double|triple|{_ONE_WORD})\b")
 #: Spoken as one word: "48" may be "forty, or".
-_BARE_NUMBER = re.compile(
-    r"1?\d|[2-9]0|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
-    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
-)
+_BARE_NUMBER = re.compile(rf"1?\d|[2-9]0|{_ONE_WORD}")
 _SOUNDS_LIKE_DIGITS = re.compile(r"\b(?:too|to|for|fore|ate|won|tree|sex|oh|o|old|all)\b")
 _FILLER = re.compile(r"u+[hm]+|er+m?|h?m+|mm-?hmm|well|so|maybe|about|a+h+|o+h+|what|pardon|hello|nobody|nothing")
 _REFUSAL = re.compile(r"\b(?:don't|do not|no idea|not sure|rather not|none)\b")

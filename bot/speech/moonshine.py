@@ -28,12 +28,10 @@ _TAIL: Final = int(0.2 * RATE)  #: silence behind the words: cut closer, it hear
 _DIGIT_WORDS: Final = tuple(
     ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double"]
 )
-_NUMBERS: Final = tuple(
-    re.findall(
-        r"\w+",
-        "One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve Thirteen Fourteen Fifteen Sixteen Seventeen "
-        "Eighteen Nineteen Twenty Thirty Forty Fifty Sixty Seventy Eighty Ninety Hundred",
-    )
+_NUMBERS: Final = (
+    *("One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve", "Thirteen"),
+    *("Fourteen", "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen", "Twenty", "Thirty", "Forty", "Fifty"),
+    *("Sixty", "Seventy", "Eighty", "Ninety", "Hundred"),
 )
 _NUMBER_MIN, _NUMBER_SHARE = 0.4, 0.65  #: confidence in a bare number: at least so much, and of what was heard first
 _BONUS: Final = 3.0  #: log-probability added per hotword token

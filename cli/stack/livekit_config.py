@@ -36,8 +36,8 @@ def _loopback(port: int, rtc_port: int, redis_port: int, keys: tuple[str, str]) 
         "rtc": {
             "node_ip": "127.0.0.1",  # set, it also switches STUN off: nothing leaves the machine
             "use_external_ip": False,
-            # Else every participant is told of servers by name, and where names cannot be looked up each peer
-            # connection keeps dozens of threads waiting for the resolver. Nobody need answer at this one.
+            # Else every participant is told of servers by name, and where names cannot be looked up each of them
+            # keeps some forty threads waiting for the resolver. Nobody need answer at this one.
             "stun_servers": ["127.0.0.1:3478"],
             "enable_loopback_candidate": True,  # without it ICE ignores the loopback interface
             "interfaces": {"includes": ["lo0" if sys.platform == "darwin" else "lo"]},

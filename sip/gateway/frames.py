@@ -20,7 +20,17 @@ from livekit.rtc._proto import audio_frame_pb2, ffi_pb2
 
 _KEPT: Final = 8  # frames whose memory stays valid after the request; a source without a queue copies at once
 
+#: From 72,000 on Opus encodes without its model of a voice: a quarter of the processor, no worse.
+_OPUS_BPS: Final = 96_000
+
 OnSamples = Callable[[bytes], None]
+
+
+def voice_track(*, dtx: bool) -> rtc.TrackPublishOptions:
+    """How a voice is published. `dtx`: its silence is not sent."""
+    options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=dtx, red=False)
+    options.audio_encoding.max_bitrate = _OPUS_BPS
+    return options
 
 
 class FramePost:

@@ -31,10 +31,23 @@ async def let_go(held: list[FfiHandle]) -> None:
     await asyncio.to_thread(dispose)
 
 
+async def part(
+    room: rtc.Room,
+    limit_s: float,
+    reason: "rtc.DisconnectReason.ValueType" = rtc.DisconnectReason.CLIENT_INITIATED,
+) -> None:
+    """Leave the room within the limit, and hold nothing of it."""
+    held = handles(room)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(limit_s):
+            await room.disconnect(reason=reason)
+    await let_go(held)
+
+
 _late: set[asyncio.Task[None]] = set()
 
 
-def leave_once_joined(room: rtc.Room, connecting: "asyncio.Task[None]") -> None:
+def part_once_joined(room: rtc.Room, connecting: "asyncio.Task[None]", limit_s: float) -> None:
     """Nobody waits for this join any more. It cannot be called off: what it joins in the end has to be left again.
 
     The SDK ends the whole process when it joins a room that nobody listens to. It gives up by itself after some 15 s.
@@ -43,9 +56,7 @@ def leave_once_joined(room: rtc.Room, connecting: "asyncio.Task[None]") -> None:
     async def leave() -> None:
         with contextlib.suppress(rtc.ConnectError):
             await connecting
-            held = handles(room)
-            await room.disconnect()
-            await let_go(held)
+            await part(room, limit_s)
 
     task = asyncio.create_task(leave())
     _late.add(task)

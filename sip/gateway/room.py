@@ -12,8 +12,8 @@ from livekit.rtc._ffi_client import FfiHandle
 from livekit.rtc.participant import PublishDTMFError, PublishTrackError
 
 from sip.gateway.bridge import Bridge
-from sip.gateway.frames import taps
-from sip.gateway.handles import handles, leave_once_joined, let_go
+from sip.gateway.frames import taps, voice_track
+from sip.gateway.handles import part, part_once_joined
 from sip.gateway.settings import GatewaySettings
 from sip.rooms import FAILURES, participants
 from sip.ua.audio import RATE
@@ -28,7 +28,6 @@ _EXCUSED_S = 0.5  # how often an excused absence is looked at
 _AGAIN_S = 0.3  # between two tries to join again after an outage
 _SLOW_S, _LOOK_S, _MISSED = 0.6, 0.15, 3  # a join takes some 50 ms; one that is slow and not there thrice was put out
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
-_OPUS_BPS = 96_000  # from 72,000 on Opus encodes without its model of a voice: a quarter of the processor, no worse
 
 
 class JoinFailed(Exception):
@@ -126,25 +125,24 @@ class RoomSide:
     async def _connect(self, room: rtc.Room, seat: Seat) -> None:
         """Raises JoinFailed."""
         self.presence.seat = seat
-        url = seat.ws_url or self.settings.ws_url
-        connecting = asyncio.create_task(
-            room.connect(url, seat.jwt(self.settings), rtc.RoomOptions(auto_subscribe=False))
-        )
-        watch = asyncio.create_task(self._until_put_out(url, seat))
         try:
             async with asyncio.timeout(self.settings.limits.join):
-                await asyncio.shield(connecting)
-                watch.cancel()
+                await self._enter(room, seat)
                 track = rtc.LocalAudioTrack.create_audio_track(seat.identity, self.source)
-                publish = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE, dtx=False, red=False)
-                publish.audio_encoding.max_bitrate = _OPUS_BPS
-                await room.local_participant.publish_track(track, publish)
+                await room.local_participant.publish_track(track, voice_track(dtx=False))
         except (rtc.ConnectError, PublishTrackError, TimeoutError) as error:
             raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
+
+    async def _enter(self, room: rtc.Room, seat: Seat) -> None:
+        url, options = seat.ws_url or self.settings.ws_url, rtc.RoomOptions(auto_subscribe=False)
+        connecting = asyncio.create_task(room.connect(url, seat.jwt(self.settings), options))
+        watch = asyncio.create_task(self._until_put_out(url, seat))
+        try:
+            await asyncio.shield(connecting)
         finally:
             watch.cancel()
             if not connecting.done():
-                leave_once_joined(room, connecting)
+                part_once_joined(room, connecting, self.settings.limits.leave)
 
     async def _until_put_out(self, url: str, seat: Seat) -> None:
         """Who is put out while the SDK still joins is not told by it, and the phone would ring on: ask the server."""
@@ -152,9 +150,8 @@ class RoomSide:
         keys, missed = self.settings.keys, 0
         async with api.LiveKitAPI(url.replace("ws", "http", 1), keys.api_key, keys.api_secret) as server:
             while missed < _MISSED:
-                with contextlib.suppress(
-                    *FAILURES
-                ):  # whether we are in cannot be said; the join has a limit of its own
+                # When it does not answer, whether we are in cannot be said; the join has a limit of its own.
+                with contextlib.suppress(*FAILURES):
                     there = any(person.identity == seat.identity for person in await participants(server, seat.room))
                     missed = 0 if there else missed + 1
                 await asyncio.sleep(_LOOK_S)
@@ -182,11 +179,7 @@ class RoomSide:
     async def _part(self, room: rtc.Room, reason: "rtc.DisconnectReason.ValueType") -> None:
         for sid in list(self._streams):
             self._stop_playing(sid)
-        held = handles(room)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.settings.limits.leave):
-                await room.disconnect(reason=reason)
-        await let_go(held)
+        await part(room, self.settings.limits.leave, reason)
 
     async def _rejoin(self, seat: Seat) -> None:
         """After an outage: the SDK's own tries to join again come up to five seconds apart, a phone in silence waits."""
