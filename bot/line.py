@@ -27,6 +27,7 @@ EAR_RATE: Final = 16_000
 FRAME_S: Final = 0.04  #: of the caller's sound
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
+_OPEN_S: Final = 6.0  #: how long livekit-server may take to take our voice; it takes some 50 ms
 _FIND_BACK_S: Final = 2.5  #: how long our own connection to the room may take to come back
 _QUEUE_MS: Final = 200  #: enough to outlast a stalled loop; cleared at once for barge-in
 _KEYS: Final = "0123456789*#ABCD"  #: in the order of their event codes (RFC 4733)
@@ -131,6 +132,7 @@ class Line:
         self._deafen: Callable[[], None] | None = None  #: ends listening to the caller
         self._returning: asyncio.TimerHandle | None = None
         self._finding_back: asyncio.TimerHandle | None = None
+        self._over = asyncio.Event()  #: nobody is left to speak to, or we are out of the room
 
     def watch(self) -> None:
         """Take the caller that is there or will come."""
@@ -147,9 +149,22 @@ class Line:
             self._arrived(participant)
 
     async def open(self) -> None:
-        """Publish our track, which makes the SIP edge answer: do it once there is something to say."""
+        """Publish our track, which makes the SIP edge answer: do it once there is something to say.
+
+        A server that does not take it in time has lost us. The SDK itself waits without limit, also once the room is gone.
+        """
         track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
-        await self._room.local_participant.publish_track(track, voice_track(dtx=True))
+        publishing = asyncio.ensure_future(self._room.local_participant.publish_track(track, voice_track(dtx=True)))
+        over = asyncio.create_task(self._over.wait(), name="line.over")
+        try:
+            await asyncio.wait({publishing, over}, timeout=_OPEN_S, return_when=asyncio.FIRST_COMPLETED)
+            if not self._over.is_set() and (not publishing.done() or publishing.exception() is not None):
+                log.error("our voice was not taken into the room; another process gets the call")
+                self._sink.on_cut(time.time())
+        finally:
+            for task in (publishing, over):
+                task.cancel()
+            await asyncio.gather(publishing, over, return_exceptions=True)
 
     async def close(self) -> None:
         """Stop listening."""
@@ -229,12 +244,16 @@ class Line:
             return
         reason = participant.disconnect_reason
         if not self._answered or reason in _HUNG_UP:
-            self._sink.on_gone(time.time(), _name(reason))
+            self._gone(_name(reason))
         elif self._returning is None:
             self._sink.on_away(time.time())
             browser = participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
             limit, loop = _RETURN_S if browser else _PHONE_RETURN_S, asyncio.get_running_loop()
-            self._returning = loop.call_later(limit, lambda: self._sink.on_gone(time.time(), _name(reason), ours=True))
+            self._returning = loop.call_later(limit, lambda: self._gone(_name(reason), ours=True))
+
+    def _gone(self, reason: str, *, ours: bool = False) -> None:
+        self._over.set()
+        self._sink.on_gone(time.time(), reason, ours=ours)
 
     def _stop_waiting(self) -> bool:
         """True if a caller who might come back was being waited for."""
@@ -256,8 +275,9 @@ class Line:
 
     def _disconnected(self, reason: object) -> None:
         log.info("out of the room: %s", reason)
+        self._over.set()
         if reason in _CLOSED:
-            self._sink.on_gone(time.time(), f"room: {reason}")
+            self._gone(f"room: {reason}")
         else:
             self._sink.on_cut(time.time())
 

@@ -49,16 +49,21 @@ async def test_a_call_that_is_over_holds_nothing_in_the_native_library(endpoints
     assert failed == []
 
 
-def policy(redis_away: bool, gone_s: float) -> bool:
-    """Whether a call is given up whose room has been away for so long."""
+def policy(redis_away: bool, gone_s: float, *, tried: bool = False) -> bool:
+    """Whether a call is given up whose room has been away for so long. `tried`: the SDK finds it no more."""
 
     async def look() -> bool:
         keys = ApiKeys(api_key="k", api_secret="s")
         bridge = Bridge("127.0.0.1", Pacer())
         side = RoomSide(GatewaySettings("", "", "", 0, keys), bridge, Tasks(lambda error: None), "call")
         side.presence.outage.excused = lambda: redis_away
-        side.presence.lost_at = asyncio.get_running_loop().time() - gone_s
-        side._on_lost()
+        loop = asyncio.get_running_loop()
+        side.presence.lost_at = loop.time() - gone_s
+        if tried:
+            side.presence.lost = loop.call_later(60, side._on_lost)
+            side._on_disconnected(side.room)
+        else:
+            side._on_lost()
         if side.presence.lost:
             side.presence.lost.cancel()
         bridge.close()
@@ -76,6 +81,13 @@ def test_a_room_that_is_away_is_waited_for_longer_while_redis_is_away(
     redis_away: bool, gone_s: float, given_up: bool
 ) -> None:
     assert policy(redis_away, gone_s) is given_up
+
+
+@pytest.mark.parametrize(("redis_away", "given_up"), [(False, True), (True, False)])
+def test_while_redis_is_away_the_room_is_waited_for_also_when_the_sdk_has_given_up(
+    redis_away: bool, given_up: bool
+) -> None:
+    assert policy(redis_away, 9.0, tried=True) is given_up
 
 
 async def test_after_an_outage_of_redis_the_room_is_joined_again_at_once(endpoints: Endpoints) -> None:

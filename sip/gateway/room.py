@@ -282,7 +282,13 @@ class RoomSide:
         return room is self.room and not self.presence.outage.rejoining
 
     def _on_disconnected(self, room: rtc.Room) -> None:
-        if self._ours(room):
+        """The room has ended, or the SDK has tried ten times to find back, which takes from some 7 s on."""
+        if not self._ours(room):
+            return
+        if (lost := self.presence.lost) is not None and self.presence.outage.excused():
+            lost.cancel()
+            self._on_lost()
+        else:
             self.presence.closed.set()
 
     def _on_reconnecting(self, room: rtc.Room) -> None:
