@@ -27,6 +27,7 @@ log = logging.getLogger("leadline.admission")
 _ARRIVING_S: Final = 8.0  #: an accepted job that has not begun by then never will
 _LOOK_S: Final = 0.1
 _DECIDE_S: Final = 1.4  #: a refused caller has an answer within this; the phone's part comes on top
+_ENDING_S: Final = 0.6  #: a call that has just ended leaves its place within this
 _SMOOTH: Final = 0.1
 
 
@@ -114,27 +115,28 @@ class Admission:
     async def _turned_down(self, room: str, metadata: str) -> None:
         """We had no room. If nobody has, the caller is told; if somebody has and does not come, ask once more. Of a call that
         goes out no telephone rings yet: its dialer waits for an agent, and it is asked until that gives up."""
-        until, goes_out = time.monotonic() + _DECIDE_S, _goes_out(metadata)
+        began, goes_out = time.monotonic(), _goes_out(metadata)
         with contextlib.suppress(Away):
-            while time.monotonic() < until:
+            while (waited := time.monotonic() - began) < _DECIDE_S:
                 people = await self._rooms.look(room)
                 if people is not None and people.agents:
                     return
-                if people is not None and people.ringing and not await self._elsewhere():
+                others = await self._others()
+                if self.free() > 0 and not others:
+                    break  # a place of ours became free, and nobody else will be sent
+                if people is not None and people.ringing and waited > _ENDING_S and not others:
                     log.warning("no worker has room for one more call: the caller hears busy")
                     await self._rooms.remove(room, people.ringing)
                     return
-                if goes_out and (people is None or await self._elsewhere()):
+                if goes_out and (people is None or others):
                     break
                 await asyncio.sleep(_LOOK_S)
             people = await self._rooms.look(room)
             if people is not None and not people.agents and (people.ringing or goes_out):
                 await self._rooms.order(room, metadata)
 
-    async def _elsewhere(self) -> int:
-        """Room at other workers, or here by now; none when nobody can say."""
-        if self.free() > 0:
-            return self.free()
+    async def _others(self) -> int:
+        """Room at other workers; none when nobody can say."""
         try:
             return await self._live.free(but=self._name)
         except LiveAway:

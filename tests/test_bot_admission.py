@@ -73,6 +73,16 @@ async def test_when_nobody_has_room_the_caller_hears_busy() -> None:
     assert w.rooms.orders == []
 
 
+async def test_a_call_that_ends_meanwhile_leaves_its_place_to_the_caller_who_waits() -> None:
+    w = world()
+    w.running.update({"0", "1"})
+    w.rooms.rooms["call-2"] = RINGING
+    assert await w.offer("2") == "rejected"
+    w.running.discard("1")
+    await w.admission.settled()
+    assert (w.rooms.removed, w.rooms.orders) == ([], [("call-2", "{}")])
+
+
 async def test_when_another_worker_has_room_the_call_is_offered_once_more() -> None:
     w = world()
     w.running.update({"0", "1"})

@@ -9,7 +9,6 @@ it at once), and one router wakes only the track that a frame belongs to. This l
 
 import asyncio
 import ctypes
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -19,6 +18,7 @@ from livekit.rtc._ffi_client import FfiClient, FfiHandle
 from livekit.rtc._proto import audio_frame_pb2, ffi_pb2
 
 _KEPT: Final = 8  # frames whose memory stays valid after the request; a source without a queue copies at once
+_REMEMBERED: Final = 256  # streams that are closed
 
 #: From 72,000 on Opus encodes without its model of a voice: a quarter of the processor, no worse.
 _OPUS_BPS: Final = 96_000
@@ -62,7 +62,7 @@ class FrameTaps:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._taps: dict[int, OnSamples] = {}
-        self._closed: deque[int] = deque(maxlen=256)  # frames of other streams belong to somebody else
+        self._closed: dict[int, None] = {}  # the newest; frames of other streams belong to somebody else
         self._events = FfiClient.instance.queue.subscribe(self._loop, filter_fn=self._route)
 
     def open(self, track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples) -> FfiHandle:
@@ -82,7 +82,9 @@ class FrameTaps:
     def close(self, handle: FfiHandle) -> None:
         """Hear no more of a track."""
         if self._taps.pop(handle.handle, None) is not None:
-            self._closed.append(handle.handle)
+            self._closed[handle.handle] = None  # looked at by the SDK's thread: no loop over it there
+            if len(self._closed) > _REMEMBERED:
+                del self._closed[next(iter(self._closed))]
         handle.dispose()
 
     def _route(self, event: ffi_pb2.FfiEvent) -> bool:
