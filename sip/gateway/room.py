@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
-_AGAIN_S = 0.3  # between two tries to join again after an outage
+_AGAIN_S = 0.3  # between two tries to join again after an outage, and two looks whether it is over
+_OUT_S = 2.0  # how long the SDK may look for a way back while Redis is away; then we are out until it is there
 _SLOW_S, _LOOK_S, _MISSED = 0.6, 0.15, 3  # a join takes some 50 ms; one that is slow and not there thrice was put out
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
 
@@ -182,11 +183,14 @@ class RoomSide:
         await part(room, self.settings.limits.leave, reason)
 
     async def _rejoin(self, seat: Seat) -> None:
-        """After an outage: the SDK's own tries to join again come up to five seconds apart, a phone in silence waits."""
+        """Join again as soon as the outage is over: the SDK's own tries come up to five seconds apart, a phone in silence waits."""
         presence, reason = self.presence, rtc.DisconnectReason.CLIENT_INITIATED
         presence.joined = False
         await self._part(self.room, reason)  # two of one identity would put each other out
         while not presence.closed.is_set() and presence.outage.excused():
+            if not presence.outage.over():
+                await asyncio.sleep(_AGAIN_S)
+                continue
             room = rtc.Room()
             self._follow(room)
             try:
@@ -295,7 +299,11 @@ class RoomSide:
         if not self._ours(room):
             return
         limit, loop = self.settings.limits.room_lost, asyncio.get_running_loop()
-        log.warning("%s: the room connection is lost; hanging up unless it is back in %g s", self.call_id, limit)
+        if self.presence.outage.excused():
+            limit = _OUT_S
+            log.warning("%s: the room connection is lost, as Redis is or was away; joining again", self.call_id)
+        else:
+            log.warning("%s: the room connection is lost; hanging up unless it is back in %g s", self.call_id, limit)
         if self.presence.lost is None:
             self.presence.lost_at = loop.time()
             self.presence.lost = loop.call_later(limit, self._on_lost)
@@ -312,7 +320,7 @@ class RoomSide:
         presence, loop = self.presence, asyncio.get_running_loop()
         if presence.outage.excused() and loop.time() - presence.lost_at < self.settings.limits.outage:
             presence.lost = loop.call_later(_EXCUSED_S, self._on_lost)  # the phone hears silence meanwhile
-            if presence.outage.over() and not presence.outage.rejoining and presence.seat is not None:
+            if not presence.outage.rejoining and presence.seat is not None:
                 presence.outage.rejoining = True
                 self.tasks.spawn(self._rejoin(presence.seat))
             return
