@@ -228,7 +228,11 @@ class Line:
         def heard(samples: bytes) -> None:
             self._sink.on_audio(np.frombuffer(samples, np.int16), time.time())
 
-        self._deafen = listen(track, EAR_RATE, round(FRAME_S * 1000), heard)
+        def deaf() -> None:
+            log.error("no sound comes out of the room: another process gets the call")
+            self._sink.on_cut(time.time())
+
+        self._deafen = listen(track, EAR_RATE, round(FRAME_S * 1000), heard, deaf)
 
     def _stop_listening(self) -> None:
         deafen, self._deafen = self._deafen, None
@@ -242,6 +246,7 @@ class Line:
     def _left(self, participant: rtc.RemoteParticipant) -> None:
         if participant.identity != self._caller:
             return
+        self._stop_listening()
         reason = participant.disconnect_reason
         if not self._answered or reason in _HUNG_UP:
             self._gone(_name(reason))

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,75 @@ async def test_redis_comes_back_empty_calls_go_on_and_new_ones_work(edge: Stack,
         await eventually(answered)
         assert call.active
         await call.hangup()
+
+
+async def turned_down_once(port: int) -> asyncio.Server:
+    """In front of livekit-server: the first connection is refused with 500, as by a server that is just coming back."""
+    refused = False
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal refused
+        if not refused:
+            refused = True
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+            return writer.close()
+        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, behind_writer), carry(behind_reader, writer), return_exceptions=True)
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    return await asyncio.start_server(serve, "127.0.0.1", 0)
+
+
+@asynccontextmanager
+async def gateway_behind(front: asyncio.Server, edge: Stack) -> AsyncIterator[tuple[str, int]]:
+    """Another gateway, which reaches livekit-server through `front`; its SIP address."""
+    ws_url = f"ws://127.0.0.1:{front.sockets[0].getsockname()[1]}"
+    keys = {"LIVEKIT_API_KEY": edge.api_key, "LIVEKIT_API_SECRET": edge.api_secret}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sip.gateway", "--redis", edge.at.redis_url, "--ws-url", ws_url, "--sip-port", "0"),
+        env=dict(os.environ) | keys,  # noqa: TID251 - the path to the interpreter's parts
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    try:
+        ready = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
+        yield "127.0.0.1", int(ready.rpartition(":")[2])
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_a_process_that_hears_no_room_after_a_refused_join_hangs_up_and_another_one_takes_over(
+    edge: Stack, me: Phone
+) -> None:
+    room = fresh("deaf")
+    await provision(edge, room)
+    front = await turned_down_once(int(edge.livekit_url.rpartition(":")[2]))
+    async with (
+        front,
+        EchoAgent(edge.livekit_url, edge.api_key, edge.api_secret, rooms=(room,)),
+        gateway_behind(front, edge) as address,
+    ):
+        deaf = await me.call(OURS, address, wait=10)
+        await deaf.wait_ended(10)
+        assert deaf.ended_by == "remote"
+
+        async def heard() -> bool:
+            try:
+                call = await me.call(OURS, address, wait=5)
+                await echoes(call)
+                await call.hangup()
+            except (CallFailed, TimeoutError):
+                return False
+            return True
+
+        await eventually(heard, 30)
 
 
 async def test_stopping_the_gateway_hangs_up(edge: Stack, me: Phone) -> None:

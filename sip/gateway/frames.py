@@ -25,6 +25,10 @@ _OPUS_BPS: Final = 96_000
 
 OnSamples = Callable[[bytes], None]
 
+#: A track gives its first frame 20 ms after it was opened, of silence if its sender sends nothing. One that gives none for
+#: so long never will: this process is deaf (docs/decisions/0011-a-deaf-process.md).
+DEAF_S: Final = 1.5
+
 
 def voice_track(*, dtx: bool) -> rtc.TrackPublishOptions:
     """How a voice is published. `dtx`: its silence is not sent."""
@@ -62,11 +66,17 @@ class FrameTaps:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._taps: dict[int, OnSamples] = {}
+        self._unheard: dict[int, asyncio.TimerHandle] = {}  # that gave no frame yet
         self._closed: dict[int, None] = {}  # the newest; frames of other streams belong to somebody else
         self._events = FfiClient.instance.queue.subscribe(self._loop, filter_fn=self._route)
 
-    def open(self, track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples) -> FfiHandle:
-        """Call `on_samples` on the loop with each frame of the track, mono at `rate`, until `close`."""
+    def open(
+        self, track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples, on_nothing: Callable[[], None]
+    ) -> FfiHandle:
+        """Call `on_samples` on the loop with each frame of the track, mono at `rate`, until `close`.
+
+        `on_nothing` is called once when no frame comes for `DEAF_S`: this process hears no track any more.
+        """
         request = ffi_pb2.FfiRequest()
         stream = request.new_audio_stream
         stream.track_handle = track._ffi_handle.handle
@@ -77,15 +87,21 @@ class FrameTaps:
         stream.type = audio_frame_pb2.AudioStreamType.AUDIO_STREAM_NATIVE
         handle = FfiHandle(FfiClient.instance.request(request).new_audio_stream.stream.handle.id)
         self._taps[handle.handle] = on_samples
+        self._unheard[handle.handle] = self._loop.call_later(DEAF_S, on_nothing)
         return handle
 
     def close(self, handle: FfiHandle) -> None:
         """Hear no more of a track."""
+        self._came(handle.handle)
         if self._taps.pop(handle.handle, None) is not None:
             self._closed[handle.handle] = None  # looked at by the SDK's thread: no loop over it there
             if len(self._closed) > _REMEMBERED:
                 del self._closed[next(iter(self._closed))]
         handle.dispose()
+
+    def _came(self, stream: int) -> None:
+        if (waiting := self._unheard.pop(stream, None)) is not None:
+            waiting.cancel()
 
     def _route(self, event: ffi_pb2.FfiEvent) -> bool:
         """Called in the SDK's thread for every event; True would queue it, which nobody reads."""
@@ -102,6 +118,7 @@ class FrameTaps:
     def _deliver(self, stream: int, frame: audio_frame_pb2.OwnedAudioFrameBuffer) -> None:
         samples = ctypes.string_at(frame.info.data_ptr, frame.info.num_channels * frame.info.samples_per_channel * 2)
         FfiHandle(frame.handle.id).dispose()
+        self._came(stream)
         if (tap := self._taps.get(stream)) is not None:
             tap(samples)
 
@@ -117,8 +134,10 @@ def taps() -> FrameTaps:
     return _of_loop[loop]
 
 
-def listen(track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples) -> Callable[[], None]:
+def listen(
+    track: rtc.Track, rate: int, frame_ms: int, on_samples: OnSamples, on_nothing: Callable[[], None]
+) -> Callable[[], None]:
     """Hear one track, as `FrameTaps.open`; what is returned ends it."""
     those = taps()
-    handle = those.open(track, rate, frame_ms, on_samples)
+    handle = those.open(track, rate, frame_ms, on_samples, on_nothing)
     return lambda: those.close(handle)

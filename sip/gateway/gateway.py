@@ -95,6 +95,18 @@ class Gateway:
         if leg.call and self.legs.get(leg.call.dialog.call_id) is leg:
             del self.legs[leg.call.dialog.call_id]
 
+    def hinders(self) -> str:
+        """Why no new call can join a room now; "" when nothing does."""
+        if self.tally.deaf:
+            return "this process hears no room, another one takes over"
+        if any(leg.room is not None and leg.room.presence.outage.rejoining for leg in self.legs.values()):
+            return "calls that lost their room come first"
+        return ""
+
+    def deaf(self) -> None:
+        """No sound comes out of the rooms: another process has to take over."""
+        self.tally.deaf = True
+
     async def create(self, request: wire.Create, left: float) -> wire.Created:
         """CreateSIPParticipant. Raises RpcError."""
         return await Outbound(self, self.agent, request).run(left)

@@ -36,14 +36,23 @@ async def part(
     limit_s: float,
     reason: "rtc.DisconnectReason.ValueType" = rtc.DisconnectReason.CLIENT_INITIATED,
 ) -> None:
-    """Leave the room within the limit, and hold nothing of it."""
+    """Leave the room within the limit, and hold nothing of it; of the first one everything, for as long as we live.
+
+    When nobody has a peer connection any more, the native library ends the clock that makes sound of what comes in. A join
+    whose first try the server turns down has one, and none, and one again, and the clock does not start again: whoever
+    joins then hears nothing (docs/decisions/0011-a-deaf-process.md). What is held of the first room keeps it going.
+    """
     held = handles(room)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
             await room.disconnect(reason=reason)
-    await let_go(held)
+    if _first or not held:
+        await let_go(held)
+    else:
+        _first.extend(held)
 
 
+_first: list[FfiHandle] = []  # what is held of the first room
 _late: set[asyncio.Task[None]] = set()
 
 

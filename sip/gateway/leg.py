@@ -35,6 +35,7 @@ class Tally:
     """What has happened so far."""
 
     rooms: int = 0  # joined, or tried to
+    deaf: bool = False  # a track gave no sound (sip.gateway.handles says why)
     broken: int = 0  # malformed datagrams since the last line about them
     broken_at: float = 0.0  # monotonic seconds of that line
 
@@ -53,6 +54,10 @@ class Exchange(Protocol):
     def keep(self, leg: "Leg") -> None: ...
 
     def forget(self, leg: "Leg") -> None: ...
+
+    def hinders(self) -> str: ...
+
+    def deaf(self) -> None: ...
 
 
 def seconds(duration: Duration, default: float) -> float:
@@ -75,8 +80,10 @@ class Leg:
         gateway = self.gateway
         gateway.tally.rooms += 1
         room = self.room = RoomSide(gateway.settings, media, self.tasks, self.id)
-        room.presence.outage.excused = lambda: gateway.bus.away_within(gateway.settings.limits.outage_over)
-        room.presence.outage.over = lambda: not gateway.bus.away_within(0)
+        outage = room.presence.outage
+        outage.excused = lambda: gateway.bus.away_within(gateway.settings.limits.outage_over)
+        outage.over = lambda: not gateway.bus.away_within(0)
+        outage.hinders, outage.deaf = gateway.hinders, gateway.deaf
         return room
 
     def report(self, status: SIPCallStatus) -> None:

@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 KEY_MS, KEY_GAP_MS = 160, 80
 _SETTLE_S = 0.3  # how long a join may also wait for its first subscription
 _EXCUSED_S = 0.5  # how often an excused absence is looked at
-_AGAIN_S = 0.3  # between two tries to join again after an outage, and two looks whether it is over
+_AGAIN_S = 0.15  # between two questions whether the server serves again
+_ASK_S = 1.0  # how long it may take to say so
 _OUT_S = 2.0  # how long the SDK may look for a way back while Redis is away; then we are out until it is there
 _SLOW_S, _LOOK_S, _MISSED = 0.6, 0.15, 3  # a join takes some 50 ms; one that is slow and not there thrice was put out
 PACKET_MS = 20  # frames of a track: smaller ones would only wait for each other, and cost twice the events
@@ -77,6 +78,8 @@ class Outage:
 
     excused: Callable[[], bool] = lambda: False  # whether the server cannot help it that the room is away
     over: Callable[[], bool] = lambda: True  # whether there is a point in joining again
+    hinders: Callable[[], str] = lambda: ""  # why no new call can join now
+    deaf: Callable[[], None] = lambda: None  # told that no sound comes out of this process' rooms
     rejoining: bool = False
 
 
@@ -117,6 +120,8 @@ class RoomSide:
         async with gate:
             if ended.is_set():
                 raise JoinFailed("the caller hung up")
+            if why := self.presence.outage.hinders():
+                raise JoinFailed(why)
             await self._connect(self.room, seat)
             self.presence.joined = True
             if listen:
@@ -183,30 +188,40 @@ class RoomSide:
         await part(room, self.settings.limits.leave, reason)
 
     async def _rejoin(self, seat: Seat) -> None:
-        """Join again as soon as the outage is over: the SDK's own tries come up to five seconds apart, a phone in silence waits."""
+        """Join again as soon as an outage is over: the SDK's own tries come up to five seconds apart, a phone in silence waits."""
         presence, reason = self.presence, rtc.DisconnectReason.CLIENT_INITIATED
         presence.joined = False
         await self._part(self.room, reason)  # two of one identity would put each other out
         while not presence.closed.is_set() and presence.outage.excused():
-            if not presence.outage.over():
-                await asyncio.sleep(_AGAIN_S)
-                continue
             room = rtc.Room()
             self._follow(room)
             try:
+                await self._until_served(seat)
                 await self._connect(room, seat)
             except JoinFailed as error:
-                log.info("%s: after an outage: %s", self.call_id, error)
+                log.debug("%s: not yet: %s", self.call_id, error)
                 await self._part(room, reason)
                 await asyncio.sleep(_AGAIN_S)
                 continue
             if presence.closed.is_set():
-                await self._part(room, reason)  # the phone hung up meanwhile
-                return
+                return await self._part(room, reason)  # the phone hung up meanwhile
             self.room, presence.joined, presence.outage.rejoining = room, True, False
             self._on_reconnected(room)
             self.listen()
             return await self.status(presence.status)
+
+    async def _until_served(self, seat: Seat) -> None:
+        """Raises JoinFailed while the server has no answer to give: asking costs it and us less than a join that fails.
+
+        The room is there, or the join would make it."""
+        if not self.presence.outage.over():
+            raise JoinFailed("Redis is away")
+        keys, url = self.settings.keys, (seat.ws_url or self.settings.ws_url).replace("ws", "http", 1)
+        try:
+            async with asyncio.timeout(_ASK_S), api.LiveKitAPI(url, keys.api_key, keys.api_secret) as server:
+                await server.room.create_room(api.CreateRoomRequest(name=seat.room))
+        except FAILURES as error:
+            raise JoinFailed(str(error)) from error
 
     async def status(self, value: str) -> None:
         """Write sip.callStatus."""
@@ -252,7 +267,7 @@ class RoomSide:
 
     def _play(self, track: rtc.Track, sid: str) -> None:
         self.bridge.add_track(sid)
-        self._streams[sid] = taps().open(track, RATE, PACKET_MS, lambda samples: self.bridge.feed(sid, samples))
+        self._streams[sid] = taps().open(track, RATE, PACKET_MS, lambda it: self.bridge.feed(sid, it), self._on_nothing)
 
     def _stop_playing(self, sid: str) -> None:
         if (stream := self._streams.pop(sid, None)) is not None:
@@ -260,6 +275,11 @@ class RoomSide:
             self.bridge.drop_track(sid)
 
     # What the room tells
+
+    def _on_nothing(self) -> None:
+        log.error("%s: no sound comes out of the room, nor will: hanging up", self.call_id)
+        self.presence.outage.deaf()
+        self.presence.closed.set()
 
     def _on_published(self, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant) -> None:
         if self.presence.listening and publication.kind == rtc.TrackKind.KIND_AUDIO:

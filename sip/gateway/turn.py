@@ -50,7 +50,7 @@ async def _until_followed(gateway: Gateway, stop: asyncio.Event, yielding: async
         if yielding.is_set():
             if await gateway.retire():
                 return
-        elif calls and gateway.tally.rooms >= calls and not asked:
+        elif not asked and (gateway.tally.deaf or (calls and gateway.tally.rooms >= calls)):
             _say("worn")
             asked = True
 
