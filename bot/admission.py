@@ -27,7 +27,7 @@ log = logging.getLogger("leadline.admission")
 _ARRIVING_S: Final = 8.0  #: an accepted job that has not begun by then never will
 _LOOK_S: Final = 0.1
 _DECIDE_S: Final = 1.4  #: a refused caller has an answer within this; the phone's part comes on top
-_ENDING_S: Final = 0.6  #: a call that has just ended leaves its place within this
+_ENDING_S: Final = 1.0  #: a call that has just ended leaves its place within this
 _SMOOTH: Final = 0.1
 
 

@@ -29,6 +29,12 @@ class Stuck:
         await self._publishing()
 
 
+class Voice:
+    """A track of sound."""
+
+    kind = rtc.TrackKind.KIND_AUDIO
+
+
 async def never() -> None:
     await asyncio.Event().wait()
 
@@ -54,6 +60,17 @@ async def test_a_voice_that_is_not_taken_in_time_leaves_the_call_to_another_proc
     told = await inbox.next(0.0)
     assert isinstance(told, Leave)
     assert told.why == "cut"
+
+
+async def test_a_process_that_hears_no_sound_leaves_the_call_to_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Callable[[], None]] = []
+    monkeypatch.setattr(line, "listen", lambda *arguments: told.append(arguments[-1]) or (lambda: None))
+    inbox = Inbox()
+    opened(Stuck(never), inbox)._listen(Voice())  # type: ignore[arg-type]
+    told[0]()
+    left = await inbox.next(0.0)
+    assert isinstance(left, Leave)
+    assert left.why == "cut"
 
 
 async def test_a_caller_who_hangs_up_meanwhile_is_not_waited_with() -> None:
