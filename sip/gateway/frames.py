@@ -27,7 +27,7 @@ OnSamples = Callable[[bytes], None]
 
 #: A track gives its first frame 20 ms after it was opened, of silence if its sender sends nothing. One that gives none for
 #: so long never will: this process is deaf (docs/decisions/0011-a-deaf-process.md).
-DEAF_S: Final = 1.5
+DEAF_S: Final = 2.5
 
 
 def voice_track(*, dtx: bool) -> rtc.TrackPublishOptions:
