@@ -328,6 +328,8 @@ async def _judged(engine: Any, people: Mapping[str, Manner], rung: Mapping[str, 
         found = (row["outcome"], row["disposition"], (lead.state, lead.closed_reason))
         if found != (manner.outcome, manner.disposition, manner.lead):
             wrong.append(f"{manner.name}: {found}, SIP {row['sip_status']} {row['sip_phrase']}")
+        if row["outcome"] == "conversation" and not row["answered_at"] < (row["disclosed_at"] or 0) < row["ended_at"]:
+            wrong.append(f"{manner.name}: answered at {row['answered_at']}, disclosed at {row['disclosed_at']}")
     return {
         "leads": len(people),
         "attempts": len(rows),

@@ -192,6 +192,8 @@ async def settle(desk: Desk, plan: Plan, attempt: str, ended: Kind, talk: Talk |
     values: dict[str, Any] = {"amd": talk.machine} if talk is not None and talk.machine else {}
     if talk is not None and talk.first_audio_ms is not None:
         values["first_audio_ms"] = talk.first_audio_ms
+    if talk is not None and talk.disclosed_at is not None:
+        values["disclosed_at"] = talk.disclosed_at
     if talk is not None and plan.file.cost_per_minute is not None:
         values["cost"] = round(talk.seconds / 60 * plan.file.cost_per_minute, 4)
     if values:

@@ -95,4 +95,7 @@ class LiveKitFarEnd:
         disposition = call.disposition or ""
         machine = str(call.record.get("answered_by") or MACHINE_OF.get(disposition, ""))
         seconds = max(0.0, ended - call.answered_at)
-        return Talk(disposition, seconds, call.score, call.record, waited_ms, machine=machine)
+        told = call.record.get("disclosed_at")
+        disclosed_at = told if isinstance(told, float) else None
+        disclosed = disclosed_at is not None
+        return Talk(disposition, seconds, call.score, call.record, waited_ms, disclosed, disclosed_at, machine)

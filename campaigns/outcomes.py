@@ -29,6 +29,7 @@ class Talk:
     record: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
     first_audio_ms: int | None = None
     disclosed: bool = True
+    disclosed_at: float | None = None  #: when they had heard who calls, Unix seconds
     machine: str = ""  #: voicemail, screening, ivr, "" for a person
 
 

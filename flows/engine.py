@@ -276,7 +276,8 @@ def _reported(turn: Turn, event: Found | Done | Interrupted | TransferDone | Tra
     match event:
         case Done():
             if isinstance(before, Say) and before.kind == "disclosure":
-                turn.state = changed(turn.state, notes=changed(turn.state.notes, disclosed=True))
+                heard_at = turn.state.notes.disclosed_at or event.at
+                turn.state = changed(turn.state, notes=changed(turn.state.notes, disclosed=True, disclosed_at=heard_at))
             elif isinstance(before, End):
                 _over(turn)
         case Found(result=result):

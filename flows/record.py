@@ -25,6 +25,7 @@ def record(flow: Flow, state: State) -> dict[str, object]:
         "flow_hash": flow.hash,
         "direction": state.context.direction.value,
         "began_at": state.context.began_at,
+        "disclosed_at": state.notes.disclosed_at,
         "ended_at": state.notes.ended_at,
         "answers": {
             slot.name: _evidence(state.answers[slot.name], slot.type.value)

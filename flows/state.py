@@ -57,6 +57,7 @@ class Notes:
     """What is worth remembering besides the answers."""
 
     disclosed: bool = False
+    disclosed_at: float | None = None  #: when the caller had heard it, Unix seconds
     opted_out: bool = False
     callback: tuple[str, str] | None = None  #: local ISO minute and IANA zone
     transferred: bool = False

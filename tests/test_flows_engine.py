@@ -98,8 +98,9 @@ def test_effects_are_numbered_and_wait_for_their_acknowledgement() -> None:
     state, effects = step(B2B, begin(B2B, call_id="c", direction=Direction.OUTBOUND, at=AT), Answered(AT))
     assert [effect.id for effect in effects] == ["e0", "e1", "e2"]
     assert state.pending == effects
-    state, none = step(B2B, state, Done(AT, "e0"))
+    state, none = step(B2B, state, Done(AT + 4, "e0"))
     assert not none
+    assert record(B2B, state)["disclosed_at"] == AT + 4
     assert state.pending == effects[1:]
     state, _ = step(B2B, state, Interrupted(AT, "e1", "Do you"))
     assert kinds(state.pending) == ["Listen"]
