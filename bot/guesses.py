@@ -15,7 +15,7 @@ from bot.speech.audio import Pcm, Samples
 from bot.speech.moonshine import NumberRecogniser, Recogniser, StreamingRecogniser, Transcript
 from bot.speech.turn import WINDOW, TurnModel
 from flows.model import Expect, SlotType
-from flows.patience import may_be_number, words_tell
+from flows.patience import may_be_number, may_be_yes, words_tell
 
 log = logging.getLogger("leadline.ear")
 
@@ -24,6 +24,9 @@ AFTER_S: Final = 0.06  #: elsewhere, ready when the shortest patience ends
 LATER_S: Final = 0.13  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
+_UNSURE: Final = 0.75  #: a last word less sure than this is waited for: there is time to listen again
+_LATER: Final = 80  #: samples left out at its beginning then, of the silence before it
+_SURER, _SURE = 0.1, 0.9  #: the second hearing counts when it is so much surer, and its last word so sure
 _SPEECH_WORDS: Final = 3  #: so many are no noise, though they may all be wrong
 _NOBODY: Final = frozenset({"you", "you you"})  #: what clicks and coughs are heard as, however sure it is
 _QUICK: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
@@ -171,11 +174,24 @@ class Guesses:
         return self._judged
 
     def _recognise(self, asked: _Asked) -> _Guess:
-        transcript, finished = self._number(self._transcribe(asked.samples, asked.expect, asked.stale), asked), None
+        heard = self._twice(self._transcribe(asked.samples, asked.expect, asked.stale), asked)
+        transcript, finished = self._number(heard, asked), None
         model = self._by.turn_model
         if model is not None and not asked.stale.is_set() and not words_tell(asked.expect, believed(transcript).text):
             finished = model.finished(asked.tail)
         return _Guess(transcript, finished, time.perf_counter() - asked.at)
+
+    def _twice(self, heard: Transcript, asked: _Asked) -> Transcript:
+        """A yes or no with an unsure word behind it is heard again from 5 ms later: what is heard may
+        hang on where in the sound the recogniser's frames begin ("Yeah, sure." as "Yes, sir." at one place of ten)."""
+        by = self._by.recogniser
+        if heard.ending >= _UNSURE or asked.stale.is_set() or not may_be_yes(asked.expect, heard.text):
+            return heard
+        if not isinstance(by, NumberRecogniser):
+            return heard  # a hosted one hears along
+        again = self._transcribe(asked.samples[_LATER:], asked.expect, asked.stale)
+        surer = again.ending >= _SURE and again.confidence >= heard.confidence + _SURER
+        return again if surer else heard
 
     def _number(self, heard: Transcript, asked: _Asked) -> Transcript:
         """What was heard, or the bare number that it was."""

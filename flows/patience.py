@@ -61,6 +61,7 @@ _UNFINISHED = re.compile(
 )
 #: A yes or no, and one word that does not belong to it: "but", "and" and "so" are heard as many things, mostly as "sir".
 _ODD_END = re.compile(r"(?:yes|yeah|no|sure|i am|i do|we do|it is),? (?!of|i|we|it|that|thank|the|my|our)\w+")
+_YES_AND = re.compile(r"(?:yes|yeah|yep|sure|no|nope),?(?: [\w']+){1,2}")
 _ONE_WORD: Final = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
     r"(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty"
@@ -121,6 +122,12 @@ def may_be_number(expect: Expect, text: str) -> bool:
     said = _MARKS.sub(" ", text.lower()).strip(" .!?,")
     known = _YES_NO.fullmatch(said) or _FILLER.fullmatch(said) or " " in said
     return expect.kind is SlotType.INTEGER_RANGE and bool(said) and not known and not _is_answer(expect.kind, said)
+
+
+def may_be_yes(expect: Expect, text: str) -> bool:
+    """Whether a yes or no was asked for and one came, with one or two words behind it that may have been heard wrong."""
+    said = _MARKS.sub(" ", text.lower()).strip(" .!?,")
+    return expect.kind in (SlotType.YES_NO, "confirm", "open") and bool(_YES_AND.fullmatch(said))
 
 
 def _wait(expect: Expect, text: str) -> Wait:

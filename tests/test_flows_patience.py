@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.model import Expect, SlotType
-from flows.patience import may_be_number, patience, words_tell
+from flows.patience import may_be_number, may_be_yes, patience, words_tell
 
 YES_NO = Expect(SlotType.YES_NO, "good_time")
 NUMBER = Expect(SlotType.INTEGER_RANGE, "company_size")
@@ -175,3 +175,18 @@ def test_the_surer_the_end_the_shorter_the_wait(expect: Expect, text: str, one: 
 @given(st.sampled_from(KINDS), st.text(max_size=80))
 def test_any_words_give_a_short_wait(expect: Expect, text: str) -> None:
     assert 0.1 <= patience(expect, text) <= 1.5
+
+
+@pytest.mark.parametrize(
+    ("expect", "text", "may"),
+    [
+        (YES_NO, "Yes, sir.", True),
+        (YES_NO, "Yes, or?", True),
+        (CONFIRM, "No, that's wrong.", True),
+        (YES_NO, "Yes.", False),
+        (YES_NO, "I'm a", False),
+        (NUMBER, "Yes, sir.", False),
+    ],
+)
+def test_a_yes_with_a_word_behind_it_may_be_another_yes(expect: Expect, text: str, may: bool) -> None:
+    assert may_be_yes(expect, text) is may
