@@ -121,8 +121,8 @@ class Admission:
                 people = await self._rooms.look(room)
                 if people is not None and people.agents:
                     return
-                others = await self._others()
-                if self.free() > 0 and not others:
+                others, there = await self._others(), people is not None and bool(people.ringing or goes_out)
+                if there and self.free() > 0 and not others:
                     break  # a place of ours became free, and nobody else will be sent
                 if people is not None and people.ringing and waited > _ENDING_S and not others:
                     log.warning("no worker has room for one more call: the caller hears busy")

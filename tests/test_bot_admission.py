@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
@@ -79,6 +80,18 @@ async def test_a_call_that_ends_meanwhile_leaves_its_place_to_the_caller_who_wai
     w.rooms.rooms["call-2"] = RINGING
     assert await w.offer("2") == "rejected"
     w.running.discard("1")
+    await w.admission.settled()
+    assert (w.rooms.removed, w.rooms.orders) == ([], [("call-2", "{}")])
+
+
+async def test_a_place_that_is_free_before_the_caller_is_quite_there_is_kept_for_them() -> None:
+    w = world()
+    w.running.update({"0", "1"})
+    w.rooms.rooms["call-2"] = Occupants()
+    assert await w.offer("2") == "rejected"
+    w.running.discard("1")
+    await asyncio.sleep(0)  # looked at once
+    w.rooms.rooms["call-2"] = RINGING
     await w.admission.settled()
     assert (w.rooms.removed, w.rooms.orders) == ([], [("call-2", "{}")])
 
