@@ -15,7 +15,7 @@ from bot.speech.audio import Pcm, Samples
 from bot.speech.moonshine import NumberRecogniser, Recogniser, StreamingRecogniser, Transcript
 from bot.speech.turn import WINDOW, TurnModel
 from flows.model import Expect, SlotType
-from flows.patience import may_be_number, may_be_yes, words_tell
+from flows.patience import YES_OR_NO, may_be_number, may_be_yes, words_tell
 
 log = logging.getLogger("leadline.ear")
 
@@ -29,7 +29,6 @@ _LATER: Final = 80  #: samples left out at its beginning then, of the silence be
 _SURER, _SURE = 0.1, 0.9  #: the second hearing counts when it is so much surer, and its last word so sure
 _SPEECH_WORDS: Final = 3  #: so many are no noise, though they may all be wrong
 _NOBODY: Final = frozenset({"you", "you you"})  #: what clicks and coughs are heard as, however sure it is
-_QUICK: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
 _DICTATED: Final = frozenset({SlotType.PHONE, SlotType.DIGITS})
 
 
@@ -116,7 +115,7 @@ class Guesses:
     def restart(self, expect: Expect) -> None:
         """A new turn."""
         self._certain.clear()
-        self.start_after_s = SOON_S if expect.kind in _QUICK else AFTER_S
+        self.start_after_s = SOON_S if expect.kind in YES_OR_NO else AFTER_S
         self.drop()
         if self._stream is not None:
             self._stream.settle()

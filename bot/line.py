@@ -20,6 +20,7 @@ from bot.legs import HUMAN
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
 from sip.gateway.frames import listen, voice_track
+from sip.ua.tasks import unless
 
 log = logging.getLogger("leadline.line")
 
@@ -154,17 +155,16 @@ class Line:
         A server that does not take it in time has lost us. The SDK itself waits without limit, also once the room is gone.
         """
         track = rtc.LocalAudioTrack.create_audio_track("bot", self.speaker.source)
-        publishing = asyncio.ensure_future(self._room.local_participant.publish_track(track, voice_track(dtx=True)))
-        over = asyncio.create_task(self._over.wait(), name="line.over")
+
+        async def publish() -> None:
+            await self._room.local_participant.publish_track(track, voice_track(dtx=True))
+
         try:
-            await asyncio.wait({publishing, over}, timeout=_OPEN_S, return_when=asyncio.FIRST_COMPLETED)
-            if not self._over.is_set() and (not publishing.done() or publishing.exception() is not None):
-                log.error("our voice was not taken into the room; another process gets the call")
-                self._sink.on_cut(time.time())
-        finally:
-            for task in (publishing, over):
-                task.cancel()
-            await asyncio.gather(publishing, over, return_exceptions=True)
+            async with asyncio.timeout(_OPEN_S):
+                await unless(self._over, publish())
+        except (TimeoutError, rtc.participant.PublishTrackError):
+            log.error("our voice was not taken into the room; another process gets the call")
+            self._cut()
 
     async def close(self) -> None:
         """Stop listening."""
@@ -230,7 +230,7 @@ class Line:
 
         def deaf() -> None:
             log.error("no sound comes out of the room: another process gets the call")
-            self._sink.on_cut(time.time())
+            self._cut()
 
         self._deafen = listen(track, EAR_RATE, round(FRAME_S * 1000), heard, deaf)
 
@@ -271,7 +271,7 @@ class Line:
         """The room's connection is lost. Its own attempts come ever more rarely: a process that joins anew is quicker."""
         if self._finding_back is None:
             loop = asyncio.get_running_loop()
-            self._finding_back = loop.call_later(_FIND_BACK_S, lambda: self._sink.on_cut(time.time()))
+            self._finding_back = loop.call_later(_FIND_BACK_S, self._cut)
 
     def _reconnected(self) -> None:
         lost, self._finding_back = self._finding_back, None
@@ -280,11 +280,14 @@ class Line:
 
     def _disconnected(self, reason: object) -> None:
         log.info("out of the room: %s", reason)
-        self._over.set()
         if reason in _CLOSED:
             self._gone(f"room: {reason}")
         else:
-            self._sink.on_cut(time.time())
+            self._cut()
+
+    def _cut(self) -> None:
+        self._over.set()
+        self._sink.on_cut(time.time())
 
 
 def _name(reason: rtc.DisconnectReason.ValueType | None) -> str:

@@ -96,6 +96,6 @@ class LiveKitFarEnd:
         machine = str(call.record.get("answered_by") or MACHINE_OF.get(disposition, ""))
         seconds = max(0.0, ended - call.answered_at)
         told = call.record.get("disclosed_at")
-        disclosed_at = told if isinstance(told, float) else None
+        disclosed_at = float(told) if isinstance(told, float | int) else None
         disclosed = disclosed_at is not None
         return Talk(disposition, seconds, call.score, call.record, waited_ms, disclosed, disclosed_at, machine)

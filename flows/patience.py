@@ -52,6 +52,8 @@ _YES_NO = re.compile(
     r"i am|i'm not|i do|i don't|we do|we don't|it is|it isn't|sounds good|fine|perfect)"
     r"(?:,? (?:please|thanks|thank you|ma'am|it is|i am|i do|we do|go ahead|i'm not|i don't|that's right|that's wrong|sure|it's fine))*"
 )
+#: What is asked where a bare yes or no is likely.
+YES_OR_NO: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
 #: The last line: what a recogniser writes for "but", "or" and "and" where nothing follows them.
 _UNFINISHED = re.compile(
     r"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|so|um+|uh+|er+|erm|like|about|around|roughly|maybe|probably|approximately|between|from|to|than|"
@@ -61,6 +63,7 @@ _UNFINISHED = re.compile(
 )
 #: A yes or no, and one word that does not belong to it: "but", "and" and "so" are heard as many things, mostly as "sir".
 _ODD_END = re.compile(r"(?:yes|yeah|no|sure|i am|i do|we do|it is),? (?!of|i|we|it|that|thank|the|my|our)\w+")
+#: A yes or no with something behind it, which may be another way to say the same.
 _YES_AND = re.compile(r"(?:yes|yeah|yep|sure|no|nope),?(?: [\w']+){1,2}")
 _ONE_WORD: Final = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
@@ -127,14 +130,14 @@ def may_be_number(expect: Expect, text: str) -> bool:
 def may_be_yes(expect: Expect, text: str) -> bool:
     """Whether a yes or no was asked for and one came, with one or two words behind it that may have been heard wrong."""
     said = _MARKS.sub(" ", text.lower()).strip(" .!?,")
-    return expect.kind in (SlotType.YES_NO, "confirm", "open") and bool(_YES_AND.fullmatch(said))
+    return expect.kind in YES_OR_NO and bool(_YES_AND.fullmatch(said))
 
 
 def _wait(expect: Expect, text: str) -> Wait:
     said = _MARKS.sub(" ", text.lower()).strip().rstrip(".!?, ")
     if not said:
         return DICTATING if expect.kind == SlotType.PHONE else NOTHING_YET
-    if expect.kind in (SlotType.YES_NO, "confirm", "open") and _YES_NO.fullmatch(said.replace(",", "").strip()):
+    if expect.kind in YES_OR_NO and _YES_NO.fullmatch(said.replace(",", "").strip()):
         return DECIDED
     # "Let me look": more is coming, or a pause was asked for.
     if _UNFINISHED.search(said) or intent(said).name == "wait":

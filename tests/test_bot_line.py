@@ -1,4 +1,4 @@
-"""The line to a room: what becomes of a voice that livekit-server does not take."""
+"""The line to a room: a voice that livekit-server does not take, and a room that no sound comes out of."""
 
 from __future__ import annotations
 

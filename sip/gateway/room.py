@@ -140,9 +140,9 @@ class RoomSide:
             raise JoinFailed(f"the room could not be joined: {error or 'no answer'}") from error
 
     async def _enter(self, room: rtc.Room, seat: Seat) -> None:
-        url, options = seat.ws_url or self.settings.ws_url, rtc.RoomOptions(auto_subscribe=False)
+        url, options = self._url(seat), rtc.RoomOptions(auto_subscribe=False)
         connecting = asyncio.create_task(room.connect(url, seat.jwt(self.settings), options))
-        watch = asyncio.create_task(self._until_put_out(url, seat))
+        watch = asyncio.create_task(self._until_put_out(seat))
         try:
             await asyncio.shield(connecting)
         finally:
@@ -150,11 +150,11 @@ class RoomSide:
             if not connecting.done():
                 part_once_joined(room, connecting, self.settings.limits.leave)
 
-    async def _until_put_out(self, url: str, seat: Seat) -> None:
+    async def _until_put_out(self, seat: Seat) -> None:
         """Who is put out while the SDK still joins is not told by it, and the phone would ring on: ask the server."""
         await asyncio.sleep(_SLOW_S)
-        keys, missed = self.settings.keys, 0
-        async with api.LiveKitAPI(url.replace("ws", "http", 1), keys.api_key, keys.api_secret) as server:
+        missed = 0
+        async with self._server(seat) as server:
             while missed < _MISSED:
                 # When it does not answer, whether we are in cannot be said; the join has a limit of its own.
                 with contextlib.suppress(*FAILURES):
@@ -162,6 +162,13 @@ class RoomSide:
                     missed = 0 if there else missed + 1
                 await asyncio.sleep(_LOOK_S)
         self.presence.closed.set()
+
+    def _url(self, seat: Seat) -> str:
+        return seat.ws_url or self.settings.ws_url
+
+    def _server(self, seat: Seat) -> api.LiveKitAPI:
+        keys = self.settings.keys
+        return api.LiveKitAPI(self._url(seat).replace("ws", "http", 1), keys.api_key, keys.api_secret)
 
     def _follow(self, room: rtc.Room) -> None:
         room.on("track_published", self._on_published)
@@ -196,7 +203,7 @@ class RoomSide:
             room = rtc.Room()
             self._follow(room)
             try:
-                await self._until_served(seat)
+                await self._ask_server(seat)
                 await self._connect(room, seat)
             except JoinFailed as error:
                 log.debug("%s: not yet: %s", self.call_id, error)
@@ -210,15 +217,14 @@ class RoomSide:
             self.listen()
             return await self.status(presence.status)
 
-    async def _until_served(self, seat: Seat) -> None:
+    async def _ask_server(self, seat: Seat) -> None:
         """Raises JoinFailed while the server has no answer to give: asking costs it and us less than a join that fails.
 
         The room is there, or the join would make it."""
         if not self.presence.outage.over():
             raise JoinFailed("Redis is away")
-        keys, url = self.settings.keys, (seat.ws_url or self.settings.ws_url).replace("ws", "http", 1)
         try:
-            async with asyncio.timeout(_ASK_S), api.LiveKitAPI(url, keys.api_key, keys.api_secret) as server:
+            async with asyncio.timeout(_ASK_S), self._server(seat) as server:
                 await server.room.create_room(api.CreateRoomRequest(name=seat.room))
         except FAILURES as error:
             raise JoinFailed(str(error)) from error
