@@ -30,7 +30,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="slots: number of the first caller")
     parser.add_argument("--set", choices=("scoring", "tuning"), default="scoring", help="endpointing: which answers")
     parser.add_argument("--words-only", action="store_true", help="endpointing: without the end-of-turn model")
-    parser.add_argument("--piper", type=Path, help="endpointing: a voice file; `piper` must be installed")
+    parser.add_argument(
+        *("--voices", "--piper"),
+        type=Path,
+        nargs="+",
+        default=[],
+        help="endpointing: voices of piper (.onnx) or Kokoro (.bin), as docs/turn-taking.md tells",
+    )
     parser.add_argument("--verbose", action="store_true", help="endpointing: print every answer")
     parser.add_argument("--kills", type=int, default=20, help="chaos: how often something is killed")
     parser.add_argument("--seed", type=int, default=8, help="chaos: which moments")
@@ -115,7 +121,7 @@ async def _run(given: argparse.Namespace) -> dict[str, object]:
             from bench.endpointing import endpointing, tell
 
             told = tell if given.verbose else None
-            options = {"turn_model": not given.words_only, "piper": given.piper}
+            options = {"turn_model": not given.words_only, "voices": given.voices}
             return await asyncio.to_thread(partial(endpointing, given.set, told, **options))
         case "storage":
             from bench.storage import storage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -79,11 +79,11 @@ def endpointing(
     told: Callable[[Outcome], None] | None = None,
     *,
     turn_model: bool = True,
-    piper: Path | None = None,
+    voices: Sequence[Path] = (),
 ) -> dict[str, object]:
     """Let the ear hear every answer of a set and score it."""
     work = Work(SoundsFinished() if turn_model else None)
-    for answer in answers(which, piper):
+    for answer in answers(which, voices):
         outcome = judge(answer, work)
         work.outcomes.append(outcome)
         if told is not None:
@@ -102,11 +102,11 @@ def tell(outcome: Outcome) -> None:
             print(f"{'':10}{turn}")
 
 
-def answers(which: Which, piper: Path | None = None) -> Iterator[Answer]:
+def answers(which: Which, voices: Sequence[Path] = ()) -> Iterator[Answer]:
     """Every line in every voice of the set, pauses and noise drawn by a fixed seed."""
     lines = SCORING if which == "scoring" else TUNING
     rng = random.Random(which)
-    for caller in callers(which, piper):
+    for caller in callers(which, voices):
         for category, said in lines.items():
             for kind, text in said:
                 pauses = tuple(rng.choice(PAUSES[category]) for _ in range(text.count("|")))

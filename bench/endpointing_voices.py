@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from bench.endpointing_set import SCORING
+from bench import kokoro
+from bench.endpointing_set import SCORING, TUNING, Lines
 from bot.speech.audio import Samples, level, resample, to_float, to_pcm, trim
 from bot.speech.local import VOICE
 from bot.speech.voice import RATE as VOICE_RATE
 from bot.speech.wavfile import read_wav
+from cli.stack.problem import StackError
 from sip.ua.g711 import PCMU, decode, encode
 
 _EAR_RATE: Final = 16_000
@@ -25,6 +27,9 @@ _PHONE_RATE: Final = 8_000
 #: Signal to noise at the telephone, dB: a quiet line, an office, a street.
 NOISES: Final = (40.0, 25.0, 15.0)
 _SPEECH_DBFS: Final = -20.0
+#: Voices of other makers, by the names of their files: those that speak one set speak it only.
+_FOR_SCORING: Final = frozenset({"en_US-joe-medium"})
+_FOR_TUNING: Final = frozenset({"am_michael", "am_puck", "af_bella", "af_kore", "bf_emma", "bm_george"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +40,24 @@ class Caller:
     say: Callable[[str], Samples]
 
 
-def callers(which: str, piper: Path | None = None) -> list[Caller]:
-    """The voices of a set: none is in both. `piper`: a voice file of piper, which then speaks the scoring set too."""
+def callers(which: str, files: Sequence[Path] = ()) -> list[Caller]:
+    """The voices of a set: none is in both. `files`: voices of piper (`.onnx`) and of Kokoro (`.bin`) that speak it too.
+
+    Raises:
+        StackError: a voice that belongs to the other set.
+    """
     if which == "tuning":
         made = [(0.97, 1.0), (1.08, 0.9), (1.0, 1.15)]
     else:
         made = [(0.9, 1.0), (1.14, 1.0), (1.04, 0.85), (0.95, 1.2)]
     found = [Caller(f"hibari, pitch {pitch:g}, pace {pace:g}", _hibari(pitch, pace)) for pitch, pace in made]
-    if piper is not None and which == "scoring":
-        found.append(Caller(f"piper, {piper.stem}", _piper(piper)))
+    for file in files:
+        if file.stem in (_FOR_SCORING if which == "tuning" else _FOR_TUNING):
+            raise StackError(f"{file.stem} speaks the other set; a voice speaks one of them only")
+        if file.suffix == ".bin":
+            found.append(Caller(f"kokoro, {file.stem}", _kokoro(file)))
+        else:
+            found.append(Caller(f"piper, {file.stem}", _piper(file, TUNING if which == "tuning" else SCORING)))
     return found
 
 
@@ -56,10 +70,20 @@ def _hibari(pitch: float, pace: float) -> Callable[[str], Samples]:
     return say
 
 
-def _piper(model: Path) -> Callable[[str], Samples]:
+def _kokoro(voice: Path) -> Callable[[str], Samples]:
+    by = kokoro.Kokoro(voice)
+
+    @cache
+    def say(text: str) -> Samples:
+        return trim(level(resample(by.say(text), kokoro.RATE, _EAR_RATE)), _EAR_RATE, tail_s=0.0)
+
+    return say
+
+
+def _piper(model: Path, said: Mapping[str, Lines]) -> Callable[[str], Samples]:
     """A program of its own (GPL, never linked), run once for all phrases of the set."""
     phrases = list(
-        dict.fromkeys(part.strip() for lines in SCORING.values() for _, text in lines for part in text.split("|"))
+        dict.fromkeys(part.strip() for lines in said.values() for _, text in lines for part in text.split("|"))
     )
     spoken: dict[str, Samples] = {}
 
