@@ -53,7 +53,7 @@ def callers(which: str, files: Sequence[Path] = ()) -> list[Caller]:
     found = [Caller(f"hibari, pitch {pitch:g}, pace {pace:g}", _hibari(pitch, pace)) for pitch, pace in made]
     for file in files:
         if file.stem in (_FOR_SCORING if which == "tuning" else _FOR_TUNING):
-            raise StackError(f"{file.stem} speaks the other set; a voice speaks one of them only")
+            raise StackError(f"{file.stem} speaks the other set", "a voice speaks one set only: give another one")
         if file.suffix == ".bin":
             found.append(Caller(f"kokoro, {file.stem}", _kokoro(file)))
         else:
