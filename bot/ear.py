@@ -1,6 +1,6 @@
 """The ear: caller audio in, "speech began" and "the turn is over" out. It alone decides that the caller has finished.
 
-A turn opens with voice activity. After 50 to 60 ms of silence, the whole turn is decoded speculatively; the turn closes
+A turn opens with voice activity. After 40 ms of silence, the whole turn is decoded speculatively; the turn closes
 as soon as the silence reaches `patience(expect, text, finished, ending)`, which knows what was asked. Silence is the longer of
 the detector's and an energy measure: the detector alone hangs on 110-160 ms too long on telephone audio.
 Everything happens in `push`, driven by the frames themselves: no task, no clock of its own.
@@ -21,7 +21,7 @@ from bot.speech.vad import Activity
 from flows.model import Expect
 
 _PREROLL_S: Final = 0.4  # context before the onset that the recogniser gets
-_STILL_SPEAKING_S: Final = 0.05
+_STILL_SPEAKING_S: Final = 0.04
 _SEGMENT_S: Final = 18.0  # a monologue is decoded in segments: Moonshine takes 30 s
 _SEGMENT_MAX_S: Final = 24.0
 TURN_MAX_S: Final = 60.0
@@ -81,7 +81,7 @@ class Ear:
         elif began:
             self._began_at = at - self._sound.sounding_s()
             self._sound.keep_last(_PREROLL_S + 0.1)
-            self._guesses.restart(self.expect)
+            self._guesses.restart()
             self._guesses.feed(self._sound.pcm.copy())
             self._sink.on_onset(at)
             self._follow(self._began_at, at)
@@ -139,7 +139,7 @@ class Ear:
     def _close(self, words: Decoded, began_at: float, at: float, silence: float) -> None:
         ended_at = max(began_at, at - silence)
         self._began_at = None
-        self._guesses.restart(self.expect)
+        self._guesses.restart()
         self._activity.settle()
         self._sound.keep_last(_PREROLL_S)
         voiced_s = ended_at - began_at

@@ -15,12 +15,12 @@ from bot.speech.audio import Pcm, Samples
 from bot.speech.moonshine import NumberRecogniser, Recogniser, StreamingRecogniser, Transcript
 from bot.speech.turn import WINDOW, TurnModel
 from flows.model import Expect, SlotType
-from flows.patience import YES_OR_NO, may_be_number, may_be_yes, words_tell
+from flows.patience import may_be_number, may_be_yes, words_tell
 
 log = logging.getLogger("leadline.ear")
 
-SOON_S: Final = 0.05  #: of silence, then a guess: where a bare yes or no is likely, whose patience is short
-AFTER_S: Final = 0.06  #: elsewhere, ready when the shortest patience ends
+AFTER_S: Final = 0.04  #: of silence, then a guess, which is ready when the shortest patience ends
+FLUSHED_S: Final = 0.06  #: where a guess makes a hosted recogniser end its words: not in the stop of "eighteen"
 LATER_S: Final = 0.13  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
@@ -112,10 +112,10 @@ class Guesses:
         if self._stream is not None:
             self._stream.prefer(hotwords)
 
-    def restart(self, expect: Expect) -> None:
+    def restart(self) -> None:
         """A new turn."""
         self._certain.clear()
-        self.start_after_s = SOON_S if expect.kind in YES_OR_NO else AFTER_S
+        self.start_after_s = AFTER_S if self._stream is None else FLUSHED_S
         self.drop()
         if self._stream is not None:
             self._stream.settle()

@@ -25,7 +25,7 @@ from sip.ua.tasks import unless
 log = logging.getLogger("leadline.line")
 
 EAR_RATE: Final = 16_000
-FRAME_S: Final = 0.04  #: of the caller's sound
+FRAME_S: Final = 0.02  #: of the caller's sound; a turn is over at the end of a frame
 _RETURN_S: Final = 20.0  #: how long a browser that lost the room may take to come back, as after a reload
 _PHONE_RETURN_S: Final = 10.0  #: and a phone's leg; by then the SIP edge has hung up a phone it cannot bring back
 _OPEN_S: Final = 6.0  #: how long livekit-server may take to take our voice; it takes some 50 ms

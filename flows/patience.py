@@ -45,6 +45,8 @@ TOLD: Final = Wait(0.7, 0.4, 0.9)  #: a story, which has no grammar
 #: Probabilities that a voice has finished, at and beyond which the least and the most are waited.
 _SURELY, _HARDLY = 0.75, 0.3
 UNCLEAR_S: Final = 0.9  #: waited where the last word may be another
+#: The stop in "eight" or "minutes" is so long a silence, and what follows it is easily lost on the telephone.
+_CLOSURE_S: Final = 0.04
 
 _YES_NO = re.compile(
     r"(?:oh |well |um |uh )?(?:yes|yeah|yep|yup|sure|ok|okay|correct|right|absolutely|definitely|of course|exactly|"
@@ -84,6 +86,8 @@ _COMMON_END = re.compile(
     r"people|persons?|employees|workers|staff|us|dollars|pounds|euros|years?|months?|weeks?|days?|hours?|"
     r"mornings?|afternoons?|evenings?|noon|too|possible|most|guess|think|believe|say|good|fine|works|please|total"
 )
+#: Last words whose sound ends without a stop or a hiss: in a vowel, a nasal, a liquid, by the way they are written.
+_OPEN_END = re.compile(r"(?:[aiouy]|ee|[mnlrwv]e?|ng|[ae]h|oh|[mnlry]s|[0-579])$")
 _MARKS = re.compile(r"[^\w'@.\s…,-]+")
 _DOMAIN = re.compile(r"(?:\.|\bdot )(?:com|org|net|io|co|edu|gov|uk|us|ai|app|dev|biz|info|de|fr)\W*$")
 _PHONE_DIGITS: Final = 10
@@ -107,6 +111,8 @@ def patience(expect: Expect, text: str, finished: float | None = None, ending: f
         told = wait.usual
     else:
         told = wait.least + _doubt(finished, _SURELY, _HARDLY) * (wait.most - wait.least)
+    if wait.most <= COMPLETE.most and _OPEN_END.search(text.lower().rstrip(".!?, ")):
+        told -= _CLOSURE_S
     return told + _doubt(ending, *wait.clear) * max(0.0, UNCLEAR_S - told)
 
 

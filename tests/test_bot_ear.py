@@ -196,7 +196,7 @@ def test_answers_longer_than_nine_seconds_are_recognised() -> None:
 def test_a_bare_number_is_found_on_listening_once_more(word: str) -> None:
     found = RECOGNISER.number(resample(VOICE.render(word), 24_000, RATE), Transcript("Andy.", 0.6))
     assert found is not None
-    assert patience(Expect(SlotType.INTEGER_RANGE), found.text, None, found.ending) == 0.14
+    assert patience(Expect(SlotType.INTEGER_RANGE), found.text, None, found.ending) <= 0.14
 
 
 @pytest.mark.parametrize("word", ["Um.", "Hello.", "Please.", "Help."])

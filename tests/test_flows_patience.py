@@ -26,14 +26,14 @@ SAID = [
     (YES_NO, "", 0.6),
     (PHONE, "", 1.2),
     (YES_NO, "Yes.", 0.14),
-    (YES_NO, "Yeah, sure.", 0.14),
-    (YES_NO, "yes I am", 0.14),
+    (YES_NO, "Yeah, sure.", 0.1),
+    (YES_NO, "yes I am", 0.1),
     (YES_NO, "No, thanks.", 0.14),
-    (YES_NO, "not really", 0.14),
+    (YES_NO, "not really", 0.1),
     (YES_NO, "Go ahead.", 0.14),
-    (CONFIRM, "No, that's wrong.", 0.14),
+    (CONFIRM, "No, that's wrong.", 0.1),
     (NUMBER, "Eight.", 0.14),
-    (NUMBER, "60", 0.14),
+    (NUMBER, "60", 0.1),
     (YES_NO, "yes but", 1.1),
     (YES_NO, "I am flesh.", 0.7),  # "I am, but", misheard
     (YES_NO, "Yes, sir.", 0.7),  # "yes, so", misheard
@@ -42,45 +42,45 @@ SAID = [
     (MONEY, "two hundred a month ends", 1.1),
     (YES_NO, "Let me look.", 1.1),
     (WHEN, "One second.", 1.1),
-    (YES_NO, "yes we have fifty people", 0.16),
+    (YES_NO, "yes we have fifty people", 0.12),
     (CONFIRM, "That's right.", 0.14),
     (CONFIRM, "correct", 0.14),
     (CONFIRM, "no, it's", 1.1),
-    (NUMBER, "twenty five", 0.16),
+    (NUMBER, "twenty five", 0.12),
     (NUMBER, "about", 1.1),
     (NUMBER, "We have around", 1.1),
     (NUMBER, "twenty and", 1.1),
     (NUMBER, "um", 1.1),
     (NUMBER, "between ten and", 1.1),
-    (NUMBER, "25 people", 0.16),
-    (NUMBER, "no", 0.14),
+    (NUMBER, "25 people", 0.12),
+    (NUMBER, "no", 0.1),
     (MONEY, "a thousand a month", 0.16),
     (MONEY, "maybe ten or", 1.1),
     (PHONE, "two oh two five five five", 1.2),
-    (PHONE, "202 555 0189", 0.16),
-    (PHONE, "two oh two five five five oh one eight nine", 0.16),
+    (PHONE, "202 555 0189", 0.12),
+    (PHONE, "two oh two five five five oh one eight nine", 0.12),
     (PHONE, "it's two", 1.2),
     (PHONE, "my number is", 1.1),
     (PHONE, "I don't know it", 0.16),
-    (PHONE, "It's two or two, five, five, five, zero, one, eight, nine.", 0.16),
+    (PHONE, "It's two or two, five, five, five, zero, one, eight, nine.", 0.12),
     (PHONE, "It's two or two, five, five, five.", 1.2),
     (PHONE, "It's too old.", 1.1),  # "two oh", misheard
     (NUMBER, "Add.", 0.7),  # no answer: perhaps half of one
-    (NUMBER, "I don't know", 0.16),
+    (NUMBER, "I don't know", 0.12),
     (EMAIL, "dana dot field", 1.2),
     (EMAIL, "dana at example dot com", 0.7),
     (EMAIL, "dana at", 1.1),
     (ZIP, "nine oh two", 1.0),
     (ZIP, "nine oh two one", 0.7),
-    (ZIP, "I have no idea", 0.16),
+    (ZIP, "I have no idea", 0.12),
     (TEXT, "the boiler is leaking", 0.7),
-    (NUMBER, "25 people,", 0.16),  # the recogniser sets commas at ends too
+    (NUMBER, "25 people,", 0.12),  # the recogniser sets commas at ends too
     (NUMBER, "well, let me think", 1.1),
     (WHEN, "a Monday war", 1.1),  # "or", misheard
     (YES_NO, "this year butt", 1.1),
     (COMPANY, "we are called Northwind", 0.7),
     (Expect(), "I have a question", 0.3),
-    (WHEN, "tomorrow at ten", 0.16),
+    (WHEN, "tomorrow at ten", 0.12),
     (WHEN, "the blue house", 0.7),
     (WHEN, "tomorrow at", 1.1),
     (Expect(), "it is five five five", 1.2),
@@ -89,12 +89,32 @@ SAID = [
 
 @pytest.mark.parametrize(("expect", "text", "seconds"), SAID, ids=lambda part: str(part)[:40])
 def test_patience(expect: Expect, text: str, seconds: float) -> None:
-    assert patience(expect, text) == seconds
+    assert patience(expect, text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("nine oh two", 1.2), ("nine oh two one oh", 0.16)])
+@pytest.mark.parametrize(
+    ("expect", "words", "seconds"),
+    [
+        (YES_NO, "Of course.", 0.14),
+        (YES_NO, "Yes.", 0.14),
+        (YES_NO, "Yeah, sure.", 0.1),
+        (YES_NO, "No.", 0.1),
+        (WHEN, "Monday at eight.", 0.16),
+        (WHEN, "next week", 0.16),
+        (WHEN, "Monday at seven", 0.12),
+        (WHEN, "tomorrow at 10", 0.12),
+        (WHEN, "tomorrow at 8", 0.16),
+        (MONEY, "nine hundred dollars", 0.12),
+        (MONEY, "nine hundred bucks", 0.16),
+    ],
+)
+def test_a_last_stop_may_close_the_mouth_for_long(expect: Expect, words: str, seconds: float) -> None:
+    assert patience(expect, words) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("nine oh two", 1.2), ("nine oh two one oh", 0.12)])
 def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float) -> None:
-    assert patience(Expect(SlotType.DIGITS, "postcode", length=5), text) == seconds
+    assert patience(Expect(SlotType.DIGITS, "postcode", length=5), text) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -126,13 +146,13 @@ def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finishe
         (YES_NO, "yes", 0.5, 0.14),
         (YES_NO, "yes", 0.2, 0.9),  # "uh", misheard
         (NUMBER, "about", 0.1, 1.1),
-        (NUMBER, "Five.", 0.4, 0.14),  # perhaps another number, hardly the beginning of more
+        (NUMBER, "Five.", 0.4, 0.1),  # perhaps another number, hardly the beginning of more
         (NUMBER, "Eight.", 0.1, 0.9),  # anything
         (WHEN, "tomorrow at three bus", 0.95, 0.16),
         (WHEN, "tomorrow at three bus", 0.76, 0.53),  # "but", misheard
         (MONEY, "nine hundred bucks", 0.6, 0.9),  # "but", too
-        (MONEY, "nine hundred dollars", 0.76, 0.16),
-        (WHEN, "tomorrow at three", 0.76, 0.16),  # the last word is needed
+        (MONEY, "nine hundred dollars", 0.76, 0.12),
+        (WHEN, "tomorrow at three", 0.76, 0.12),  # the last word is needed
         (TEXT, "the boiler is leaking", 0.1, 0.9),
     ],
 )
@@ -174,7 +194,7 @@ def test_the_surer_the_end_the_shorter_the_wait(expect: Expect, text: str, one: 
 
 @given(st.sampled_from(KINDS), st.text(max_size=80))
 def test_any_words_give_a_short_wait(expect: Expect, text: str) -> None:
-    assert 0.1 <= patience(expect, text) <= 1.5
+    assert 0.099 <= patience(expect, text) <= 1.5
 
 
 @pytest.mark.parametrize(
