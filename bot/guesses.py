@@ -35,10 +35,19 @@ _DICTATED: Final = frozenset({SlotType.PHONE, SlotType.DIGITS})
 class Patience(Protocol):
     """Seconds of silence after which the words are the whole turn.
 
-    `finished`: how much it sounds so, 0 to 1; `ending`: how sure the last word is, 0 to 1.
+    `finished`: how much it sounds so, 0 to 1; `ending`: how sure the last word is, 0 to 1; `onward`: how probable
+    "and" or "um" was in its place, if known.
     """
 
-    def __call__(self, expect: Expect, text: str, finished: float | None = None, ending: float = 1.0, /) -> float: ...
+    def __call__(
+        self,
+        expect: Expect,
+        text: str,
+        finished: float | None = None,
+        ending: float = 1.0,
+        onward: float | None = None,
+        /,
+    ) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +174,8 @@ class Guesses:
             text = " ".join(t.text for t in heard if t.text)
             confidence = min((t.confidence for t in heard if t.text), default=0.0)
             guess = self._guess.result()
-            wait = self._by.patience(expect, text, guess.finished, heard[-1].ending)
+            last = heard[-1]
+            wait = self._by.patience(expect, text, guess.finished, last.ending, last.onward)
             self._judged = Decoded(text, confidence, wait, self._began_at, self._began_at + guess.took_s)
             # Who dictates or thinks pauses often: the next guess may wait a little, the turn will not end sooner.
             if wait > _LONG_S:

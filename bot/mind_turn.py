@@ -49,14 +49,22 @@ class Foresight:
         self.watch: Callable[[str], None] | None = None
         self.sift: Callable[[str], None] | None = None
 
-    def __call__(self, expect: Expect, text: str, finished: float | None = None, ending: float = 1.0, /) -> float:
+    def __call__(
+        self,
+        expect: Expect,
+        text: str,
+        finished: float | None = None,
+        ending: float = 1.0,
+        onward: float | None = None,
+        /,
+    ) -> float:
         if self.sift is not None:
             self.sift(text)
         if self.watch is not None and text:
             self.watch(text)
         if self.think is not None and text and expect.kind not in _SPELLED:
             self.think(text)
-        return self._patience(expect, text, finished, ending)
+        return self._patience(expect, text, finished, ending, onward)
 
 
 class Thinking:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,8 @@ from flows.model import Expect, SlotType
 
 #: How sure of its last word a recogniser is where words count as they are, and where they may as well be another.
 _CLEAR: Final = (0.75, 0.5)
+#: Probabilities that a voice has finished, at and beyond which the least and the most are waited; and where most breathe.
+_SOUNDS, _BREATH = (0.75, 0.3), (0.45, 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class Wait:
     least: float
     most: float
     clear: tuple[float, float] = _CLEAR  #: see there; at its second figure `UNCLEAR_S` are waited
+    sounds: tuple[float, float] = _SOUNDS
 
 
 def _always(seconds: float, clear: tuple[float, float] = _CLEAR) -> Wait:
@@ -28,11 +32,14 @@ def _always(seconds: float, clear: tuple[float, float] = _CLEAR) -> Wait:
 
 
 DECIDED: Final = _always(0.14, (0.5, 0.3))  #: a complete yes or no: one of few words, and seldom mistaken
-COMPLETE: Final = _always(0.16)  #: words that the grammar of the question takes for an answer
+#: Words that the grammar of the question takes for an answer. Some breathe for 0.16 to 0.19 s behind such words, and go on.
+COMPLETE: Final = Wait(0.16, 0.16, 0.2, sounds=_BREATH)
 #: The same with a last word that says nothing: it may have been "but" or "or".
-ODDLY_COMPLETE: Final = _always(0.16, (0.92, 0.6))
+ODDLY_COMPLETE: Final = Wait(0.16, 0.16, 0.2, (0.92, 0.6), _BREATH)
 #: One word that is a number: an unsure one may be another number or an "and", but is hardly the beginning of more.
 BARE_NUMBER: Final = _always(0.14, (0.28, 0.15))
+#: One word that is no number where one was asked, and nothing that more is said behind: a number, misheard.
+BARE_WORD: Final = _always(0.16)
 THINKING: Final = _always(1.1)  #: "and", "um", "about …": more is coming
 DICTATING: Final = _always(1.2)  #: half a telephone number, half an address
 NOTHING_YET: Final = Wait(0.6, 0.5, 0.9)  #: there was speech, no word of it is known
@@ -42,9 +49,14 @@ SPELLED: Final = Wait(0.7, 0.5, 0.9)  #: a name, an address, digits of unknown n
 FEW: Final = Wait(1.0, 0.7, 1.2)  #: fewer digits than most codes have
 TOLD: Final = Wait(0.7, 0.4, 0.9)  #: a story, which has no grammar
 
-#: Probabilities that a voice has finished, at and beyond which the least and the most are waited.
-_SURELY, _HARDLY = 0.75, 0.3
-UNCLEAR_S: Final = 0.9  #: waited where the last word may be another
+UNCLEAR_S: Final = 0.95  #: waited where the last word may be another
+#: Probabilities of "um" or "and" in a single word's place, up to and from which it is none and may be one.
+_NO_BEGINNING, _BEGINNING = 0.035, 0.06
+_SURELY_BEGINNING: Final = 0.3
+_STEADY: Final = (0.95, 0.75)  #: as `_CLEAR`, where that probability is too high for a yes or a no
+#: The voice sounds finished by so much more for each tenth of the probability of "and" or "or" in the last word's place.
+_BY_TENTH, _AS_LIKELY = 0.2, 0.001
+_LEAST_LIKELY: Final = 1e-4
 #: The stop in "eight" or "minutes" is so long a silence, and what follows it is easily lost on the telephone.
 _CLOSURE_S: Final = 0.04
 
@@ -56,9 +68,12 @@ _YES_NO = re.compile(
 )
 #: What is asked where a bare yes or no is likely.
 YES_OR_NO: Final = frozenset({SlotType.YES_NO, "confirm", "open"})
+#: "I think so", "two hundred or so"; "what is it about?"
+_NOT_THEN: Final = r"(?<!think )(?<!guess )(?<!hope )(?<!believe )(?<!suppose )(?<!\bor )"
+_NOT_WHAT: Final = r"(?<!\bit )(?<!\bthis )(?<!\bthat )(?<!\ball )"
 #: The last line: what a recogniser writes for "but", "or" and "and" where nothing follows them.
 _UNFINISHED = re.compile(
-    r"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|so|um+|uh+|er+|erm|like|about|around|roughly|maybe|probably|approximately|between|from|to|than|"
+    rf"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|{_NOT_THEN}so|um+|uh+|er+|erm|like|{_NOT_WHAT}about|around|roughly|maybe|probably|approximately|between|from|to|than|"
     r"the|a|an|my|our|your|is|are|it's|we're|i'm|i|we|with|for|in|on|at|of|by|because|if|well|let me see|let's see|"
     r"hold on|hmm+|over|under|say|not|"
     r"butt|war|ore|oar|ends|inns?|ins|as)|\bno end|[…-]|\.\.\.)\W*$"
@@ -76,6 +91,10 @@ _DIGIT = re.compile(rf"\d|\b(?:zero|oh|o|nought|double|triple|{_ONE_WORD})\b")
 _BARE_NUMBER = re.compile(rf"1?\d|[2-9]0|{_ONE_WORD}")
 _SOUNDS_LIKE_DIGITS = re.compile(r"\b(?:too|to|for|fore|ate|won|tree|sex|oh|o|old|all)\b")
 _FILLER = re.compile(r"u+[hm]+|er+m?|h?m+|mm-?hmm|well|so|maybe|about|a+h+|o+h+|what|pardon|hello|nobody|nothing")
+#: Single words that are no number and hardly misheard ones: an answer begins with them.
+_BEGINS = re.compile(
+    r"there|that's|this|they|he|she|you|we've|we'll|i'd|i'll|i've|just|only|perhaps|possibly|somewhere|let|let's|one's|the|when|where|why|who|how|which|then"
+)
 _REFUSAL = re.compile(r"\b(?:don't|do not|no idea|not sure|rather not|none)\b")
 #: Kinds whose grammar tells whether the words hold an answer, without knowing the choices.
 _TELLING: Final = frozenset(
@@ -95,7 +114,9 @@ _FEW_DIGITS: Final = 4
 _DICTATION_DIGITS: Final = 3  #: so many digits in a row are dictation, whatever was asked
 
 
-def patience(expect: Expect, text: str, finished: float | None = None, ending: float = 1.0) -> float:
+def patience(
+    expect: Expect, text: str, finished: float | None = None, ending: float = 1.0, onward: float | None = None
+) -> float:
     """Return the seconds of silence after which the turn is complete.
 
     Args:
@@ -105,15 +126,38 @@ def patience(expect: Expect, text: str, finished: float | None = None, ending: f
             where the words do not tell.
         ending: how sure the last word is, 0 to 1: an "or" or an "uh" with nothing behind it is heard as some other word,
             and nearly always as an unsure one.
+        onward: how probable "and", "or" or, in a single word's place, "um" was there, 0 to 1; None when not known.
     """
     wait = _wait(expect, text)
     if finished is None:
         told = wait.usual
     else:
-        told = wait.least + _doubt(finished, _SURELY, _HARDLY) * (wait.most - wait.least)
-    if wait.most <= COMPLETE.most and _OPEN_END.search(text.lower().rstrip(".!?, ")):
+        if onward is not None and wait.sounds is _SOUNDS:
+            finished += _BY_TENTH * math.log10(_AS_LIKELY / max(onward, _LEAST_LIKELY))
+        told = wait.least + _doubt(finished, *wait.sounds) * (wait.most - wait.least)
+    if told == wait.least and wait.most <= COMPLETE.most and _OPEN_END.search(text.lower().rstrip(".!?, ")):
         told -= _CLOSURE_S
-    return told + _doubt(ending, *wait.clear) * max(0.0, UNCLEAR_S - told)
+    if onward is not None and wait is DECIDED and " " not in text.strip():
+        return _waited(told, min(_may_begin(onward), _doubt(ending, *_STEADY)))
+    seconds = _waited(told, _doubt(ending, *wait.clear))
+    return seconds if onward is None or " " in text.strip() else _alone(expect, text, seconds, onward)
+
+
+def _alone(expect: Expect, text: str, seconds: float, onward: float) -> float:
+    """Seconds after a single word: how probable a hesitation was in its place tells more than how sure the word is."""
+    if onward >= _SURELY_BEGINNING:
+        return max(seconds, UNCLEAR_S)
+    if (may_be := _may_begin(onward)) < 1.0 and may_be_number(expect, text) and not _BEGINS.fullmatch(_plain(text)):
+        return min(seconds, _waited(BARE_WORD.usual, may_be))
+    return seconds
+
+
+def _may_begin(onward: float) -> float:
+    return 1.0 - _doubt(onward, _BEGINNING, _NO_BEGINNING)
+
+
+def _waited(told: float, doubt: float) -> float:
+    return told + doubt * max(0.0, UNCLEAR_S - told)
 
 
 def _doubt(probability: float, none: float, full: float) -> float:
@@ -128,15 +172,19 @@ def words_tell(expect: Expect, text: str) -> bool:
 
 def may_be_number(expect: Expect, text: str) -> bool:
     """Whether a number was asked for, and a single word came that is none, nor anything else that we know."""
-    said = _MARKS.sub(" ", text.lower()).strip(" .!?,")
+    said = _plain(text)
     known = _YES_NO.fullmatch(said) or _FILLER.fullmatch(said) or " " in said
     return expect.kind is SlotType.INTEGER_RANGE and bool(said) and not known and not _is_answer(expect.kind, said)
 
 
 def may_be_yes(expect: Expect, text: str) -> bool:
     """Whether a yes or no was asked for and one came, with one or two words behind it that may have been heard wrong."""
-    said = _MARKS.sub(" ", text.lower()).strip(" .!?,")
+    said = _plain(text)
     return expect.kind in YES_OR_NO and bool(_YES_AND.fullmatch(said))
+
+
+def _plain(text: str) -> str:
+    return _MARKS.sub(" ", text.lower()).strip(" .!?,")
 
 
 def _wait(expect: Expect, text: str) -> Wait:
@@ -153,7 +201,7 @@ def _wait(expect: Expect, text: str) -> Wait:
     if (dictated := _dictation(expect, said)) is not None:
         return dictated
     if _YES_NO.fullmatch(said):
-        if said.startswith("no"):
+        if said.startswith("no") and (" " in said or expect.kind not in _TELLING):
             return DECIDED
         # No answer to that question: "uh", misheard, or "yes, about …".
         return UNANSWERED if expect.kind in _TELLING else UNTOLD

@@ -36,7 +36,7 @@ def silence(seconds: float) -> Pcm:
 
 def listen(*sound: Pcm, patience_s: float = 0.25, recogniser: Recogniser = RECOGNISER) -> tuple[Heard, Ear]:
     notes = Heard()
-    recognition = Recognition(recogniser, OnTheSpot(), lambda _e, _t, _f=None, _s=1.0: patience_s)
+    recognition = Recognition(recogniser, OnTheSpot(), lambda _e, _t, *_voice: patience_s)
     ear = Ear(notes, recognition, VoiceActivity(builtin()))
     pcm = np.concatenate(sound)
     for start in range(0, len(pcm) - FRAME + 1, FRAME):
@@ -168,7 +168,7 @@ def test_the_recogniser_prefers_the_words_of_the_lead() -> None:
 def test_expectation_reaches_the_patience() -> None:
     seen: list[Expect] = []
 
-    def noting(expect: Expect, _text: str, _finished: float | None = None, _ending: float = 1.0) -> float:
+    def noting(expect: Expect, _text: str, *_voice: float | None) -> float:
         seen.append(expect)
         return 0.2
 

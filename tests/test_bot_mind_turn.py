@@ -219,7 +219,7 @@ async def test_what_the_rules_know_is_no_guess() -> None:
 
 def test_foresight_changes_no_patience() -> None:
     seen: list[str] = []
-    foresight = Foresight(lambda _expect, text, _finished=None, _ending=1.0: len(text) / 10)
+    foresight = Foresight(lambda _expect, text, *_voice: len(text) / 10)
     assert foresight(Expect(), "abc") == 0.3
     foresight.think = seen.append
     assert [foresight(Expect(), text) for text in ("abc", "")] == [0.3, 0.0]

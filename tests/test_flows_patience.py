@@ -53,7 +53,8 @@ SAID = [
     (NUMBER, "um", 1.1),
     (NUMBER, "between ten and", 1.1),
     (NUMBER, "25 people", 0.12),
-    (NUMBER, "no", 0.1),
+    (NUMBER, "no", 0.7),  # "um", misheard, or "nine"
+    (NUMBER, "no idea", 0.12),
     (MONEY, "a thousand a month", 0.16),
     (MONEY, "maybe ten or", 1.1),
     (PHONE, "two oh two five five five", 1.2),
@@ -79,6 +80,12 @@ SAID = [
     (WHEN, "a Monday war", 1.1),  # "or", misheard
     (YES_NO, "this year butt", 1.1),
     (COMPANY, "we are called Northwind", 0.7),
+    (YES_NO, "I think so.", 0.12),
+    (YES_NO, "Yeah, so", 1.1),
+    (YES_NO, "Yeah, so what is it about?", 0.16),
+    (NUMBER, "fifty or so", 0.12),
+    (NUMBER, "fifty, so", 1.1),
+    (NUMBER, "we are about", 1.1),
     (Expect(), "I have a question", 0.3),
     (WHEN, "tomorrow at ten", 0.12),
     (WHEN, "the blue house", 0.7),
@@ -128,6 +135,8 @@ def test_a_known_length_tells_when_digits_are_complete(text: str, seconds: float
         (NUMBER, "Add.", 0.1, 1.1),
         (ZIP, "nine oh two one", 0.3, 0.9),
         (ZIP, "nine oh two", 0.3, 1.2),
+        (NUMBER, "forty nine", 0.45, 0.12),
+        (NUMBER, "forty nine", 0.4, 0.2),  # a breath: "or fifty"
         (YES_NO, "yes", 0.0, 0.14),  # words tell: the voice is not asked
         (NUMBER, "about", 1.0, 1.1),
         (PHONE, "two oh two", 1.0, 1.2),
@@ -141,23 +150,51 @@ def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finishe
     ("expect", "text", "ending", "seconds"),
     [
         (NUMBER, "forty-eight", 0.9, 0.16),
-        (NUMBER, "forty-eight", 0.1, 0.9),  # "forty, or", misheard
-        (NUMBER, "forty-eight", 0.55, 0.752),
+        (NUMBER, "forty-eight", 0.1, 0.95),  # "forty, or", misheard
+        (NUMBER, "forty-eight", 0.55, 0.792),
         (YES_NO, "yes", 0.5, 0.14),
-        (YES_NO, "yes", 0.2, 0.9),  # "uh", misheard
+        (YES_NO, "yes", 0.2, 0.95),  # "uh", misheard
         (NUMBER, "about", 0.1, 1.1),
         (NUMBER, "Five.", 0.4, 0.1),  # perhaps another number, hardly the beginning of more
-        (NUMBER, "Eight.", 0.1, 0.9),  # anything
+        (NUMBER, "Eight.", 0.1, 0.95),  # anything
         (WHEN, "tomorrow at three bus", 0.95, 0.16),
-        (WHEN, "tomorrow at three bus", 0.76, 0.53),  # "but", misheard
-        (MONEY, "nine hundred bucks", 0.6, 0.9),  # "but", too
+        (WHEN, "tomorrow at three bus", 0.76, 0.555),  # "but", misheard
+        (MONEY, "nine hundred bucks", 0.6, 0.95),  # "but", too
         (MONEY, "nine hundred dollars", 0.76, 0.12),
         (WHEN, "tomorrow at three", 0.76, 0.12),  # the last word is needed
-        (TEXT, "the boiler is leaking", 0.1, 0.9),
+        (TEXT, "the boiler is leaking", 0.1, 0.95),
     ],
 )
 def test_an_unsure_last_word_may_be_another(expect: Expect, text: str, ending: float, seconds: float) -> None:
     assert patience(expect, text, None, ending) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("expect", "text", "ending", "onward", "seconds"),
+    [
+        (CONFIRM, "Yes.", 0.38, 0.03, 0.14),  # through noise
+        (CONFIRM, "Yes.", 0.73, 0.06, 0.95),  # "uh", misheard
+        (YES_NO, "No.", 0.96, 0.1, 0.1),
+        (YES_NO, "Yes, I am.", 0.2, 0.0, 0.95),  # of more words, the last one counts
+        (NUMBER, "Nice.", 0.5, 0.01, 0.16),  # "nine"
+        (NUMBER, "Morty.", 0.1, 0.0475, 0.555),
+        (NUMBER, "Nice.", 0.9, 0.1, 0.7),  # may be "um"
+        (NUMBER, "Well.", 0.9, 0.9, 1.1),
+        (CONFIRM, "Oh,", 0.8, 0.8, 0.95),
+        (NUMBER, "There.", 0.9, 0.0, 0.7),  # "there are nine of us"
+        (NUMBER, "Nine.", 0.2, 0.01, 0.623),  # heard as a number, how sure it is tells
+        (MONEY, "Nice.", 0.9, 0.0, 0.7),
+    ],
+)
+def test_a_single_word_may_be_a_hesitation(
+    expect: Expect, text: str, ending: float, onward: float, seconds: float
+) -> None:
+    assert patience(expect, text, None, ending, onward) == pytest.approx(seconds, abs=0.001)
+
+
+@pytest.mark.parametrize(("onward", "seconds"), [(None, 0.65), (0.001, 0.65), (0.01, 0.872), (1.0, 0.9), (0.0, 0.428)])
+def test_an_and_that_was_hardly_heard_counts_beside_the_voice(onward: float | None, seconds: float) -> None:
+    assert patience(TEXT, "the boiler is leaking", 0.525, 1.0, onward) == pytest.approx(seconds, abs=0.001)
 
 
 @pytest.mark.parametrize("text", ["Morty.", "And?", "Aids", "You.", "Hey."])
@@ -190,6 +227,15 @@ def test_the_surer_the_end_the_shorter_the_wait(expect: Expect, text: str, one: 
     least, most = sorted((patience(expect, text, one), patience(expect, text, other)))
     assert patience(expect, text, max(one, other)) == least
     assert words_tell(expect, text) <= (least == most == patience(expect, text))
+
+
+@given(st.sampled_from(KINDS), st.text(max_size=60), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_the_more_an_and_is_likely_the_longer_the_wait(
+    expect: Expect, text: str, finished: float, one: float, other: float
+) -> None:
+    less, more = sorted((one, other))
+    short, long = (patience(expect, text, finished, 1.0, onward) for onward in (less, more))
+    assert 0.1 <= short <= long <= 1.5
 
 
 @given(st.sampled_from(KINDS), st.text(max_size=80))

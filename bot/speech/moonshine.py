@@ -16,6 +16,7 @@ import onnxruntime as ort
 
 from bot.speech import weights
 from bot.speech.audio import Samples
+from bot.speech.last_word import SPACE, Spelling, spelling
 
 RATE: Final = 16_000
 _LAYERS, _HEADS, _HEAD_DIM, _BOS, _EOS = 6, 8, 36, 1, 2
@@ -23,7 +24,6 @@ _MAX_S: Final = 30  # the encoder was trained on no more
 _MIN_SAMPLES: Final = 8_000  # it rejects less than about 60 ms; half a second is safe
 _STRIDE: Final = 64 * 3 * 2
 _TOKENS_PER_S: Final = 6.5
-_SPACE: Final = "▁"
 _TAIL: Final = int(0.2 * RATE)  #: silence behind the words: cut closer, it hears a comma where the sentence ends
 _DIGIT_WORDS: Final = tuple(
     ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "double"]
@@ -38,10 +38,6 @@ _BONUS: Final = 3.0  #: log-probability added per hotword token
 _DIGIT_BONUS: Final = 2.0  #: log-probability for a digit's name where digits are dictated: "five five" is no "bye bye"
 #: "To-morrow" and "to-day", which the model learned from old books.
 _OLD_SPELLING: Final = re.compile(r"\b([Tt]o)-(morrow|day|night)\b")
-#: Where nothing follows them, these are heard as many a word; the decoder still gives them some probability there.
-_GOING_ON: Final = ("and", "or", "but", "so", "because", "um", "uh", "And", "Or", "But", "So")
-_GOES_ON, _DOUBTED = 0.03, 0.3  #: so probable, they make the last word so unsure
-_MARKS: Final = frozenset(".,?!…-")
 _LOOPS: Final = ((1, 7), (2, 4), (3, 4), (4, 3), (5, 3), (6, 3))  #: cycle, repeats: nobody says that, a decoder does
 
 Cache: TypeAlias = dict[str, npt.NDArray[np.float32]]
@@ -55,6 +51,9 @@ class Transcript:
     confidence: float  #: exp(mean log-probability per token), the digits' bonus included, hotwords' not; 0..1
     biased: bool = False  #: a hotword was completed: then a low confidence is normal
     ending: float = 1.0  #: how sure the last word is, 0..1; little where "and" or "or" would fit as well
+    onward: float | None = (
+        None  #: how probable "and", "or" or, in a single word's place, "um" was there; None: not known
+    )
 
 
 class Recogniser(Protocol):
@@ -126,6 +125,7 @@ class _Beam:
     acoustic: float = 0.0
     hit: bool = False
     ending: float = 0.0  #: log-probability of the last word
+    onward: float = 0.0  #: probability of a word there after which more would come
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,26 +135,7 @@ class _Search:
     root: _Node
     width: int
     favoured: npt.NDArray[np.int64] | None  #: tokens with a bonus
-    spelling: _Spelling
-
-
-@dataclass(frozen=True, slots=True)
-class _Spelling:
-    """Which tokens begin a word, which are no part of one, and which go on."""
-
-    starts: frozenset[int]
-    marks: frozenset[int]
-    going_on: npt.NDArray[np.int64]
-
-    def ending(self, before: float, token: int, logp: npt.NDArray[np.float32]) -> float:
-        """Log-probability of the last word once `token` follows."""
-        if token in self.marks:
-            return before
-        sure = min(0.0, float(logp[token]))
-        if token not in self.starts:
-            return before + sure
-        goes_on = token not in self.going_on and float(np.exp(logp[self.going_on]).sum()) > _GOES_ON
-        return min(sure, float(np.log(_DOUBTED))) if goes_on else sure
+    spelling: Spelling
 
 
 class Moonshine:
@@ -177,9 +158,9 @@ class Moonshine:
         self._ids = {token: i for i, token in reversed(list(enumerate(self._vocabulary))) if i > _EOS}
         self._outputs = [output.name for output in self._decoder.get_outputs()][1:]
         self._tries: dict[tuple[str, ...], _Node] = {}
-        spellings = (mark + form for word in _DIGIT_WORDS for form in (word, word.title()) for mark in ("", _SPACE))
+        spellings = (mark + form for word in _DIGIT_WORDS for form in (word, word.title()) for mark in ("", SPACE))
         self._digits = np.array(sorted({self._ids[s.encode()] for s in spellings if s.encode() in self._ids}))
-        self._spelling = _spelling(self._vocabulary)
+        self._spelling = spelling(self._vocabulary, _EOS)
 
     def transcribe(
         self,
@@ -213,7 +194,7 @@ class Moonshine:
         best = beams[0]
         ids = best.ids[: len(best.ids) - _loop(best.ids)]
         confidence = float(np.exp(best.acoustic / max(1, len(best.ids))))
-        return Transcript(self._text(ids), confidence, best.hit, float(np.exp(best.ending)))
+        return Transcript(self._text(ids), confidence, best.hit, float(np.exp(best.ending)), best.onward)
 
     def number(
         self, samples: Samples, heard: Transcript, wanted: Callable[[], bool] = lambda: True
@@ -238,7 +219,7 @@ class Moonshine:
 
     def _tokenize(self, word: str) -> list[int]:
         """Greedy longest match: good enough for biasing."""
-        rest, tokens = (_SPACE + word.strip().replace(" ", _SPACE)).encode(), []
+        rest, tokens = (SPACE + word.strip().replace(" ", SPACE)).encode(), []
         while rest:
             size = next((n for n in range(min(24, len(rest)), 0, -1) if rest[:n] in self._ids), 0)
             if size:
@@ -248,7 +229,7 @@ class Moonshine:
 
     def _text(self, ids: tuple[int, ...]) -> str:
         raw = b"".join(self._vocabulary[i] for i in ids if i > _EOS)
-        written = raw.decode("utf-8", "replace").replace(_SPACE, " ").strip()
+        written = raw.decode("utf-8", "replace").replace(SPACE, " ").strip()
         return _OLD_SPELLING.sub(r"\1\2", written)
 
 
@@ -266,14 +247,6 @@ def _vocabulary(raw: bytes) -> list[bytes]:
         tokens.append(raw[i : i + size])
         i += size
     return tokens
-
-
-def _spelling(vocabulary: list[bytes]) -> _Spelling:
-    words = [token.decode("utf-8", "replace") for token in vocabulary]
-    starts = frozenset(i for i, word in enumerate(words) if i > _EOS and word.startswith(_SPACE))
-    marks = frozenset(i for i, word in enumerate(words) if i <= _EOS or word.strip(_SPACE) in _MARKS)
-    going_on = np.array([i for i, word in enumerate(words) if word.removeprefix(_SPACE) in _GOING_ON and i in starts])
-    return _Spelling(starts, marks, going_on)
 
 
 class _Decoding:
@@ -386,4 +359,5 @@ def _extend(
         acoustic=beam.acoustic + min(0.0, float(favoured[token])),
         hit=beam.hit or finished,
         ending=0.0 if finished else search.spelling.ending(beam.ending, token, favoured),
+        onward=0.0 if finished else search.spelling.onward(beam.ids, beam.onward, token, favoured),
     )
