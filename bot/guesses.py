@@ -25,7 +25,7 @@ LATER_S: Final = 0.13  #: in dictation, which pauses at every group of digits
 _LONG_S: Final = 0.5
 _CONFIDENCE_MIN: Final = 0.5  #: below, without a hotword, it is noise that was guessed at
 _UNSURE: Final = 0.75  #: a last word less sure than this is waited for: there is time to listen again
-_LATER: Final = 80  #: samples left out at its beginning then, of the silence before it
+_LATER: Final = (80, 160, 320)  #: samples left out at its beginning then, of the silence before it
 _SURER, _SURE = 0.1, 0.9  #: the second hearing counts when it is so much surer, and its last word so sure
 _SPEECH_WORDS: Final = 3  #: so many are no noise, though they may all be wrong
 _NOBODY: Final = frozenset({"you", "you you"})  #: what clicks and coughs are heard as, however sure it is
@@ -183,24 +183,27 @@ class Guesses:
         return self._judged
 
     def _recognise(self, asked: _Asked) -> _Guess:
-        heard = self._twice(self._transcribe(asked.samples, asked.expect, asked.stale), asked)
+        heard = self._again(self._transcribe(asked.samples, asked.expect, asked.stale), asked)
         transcript, finished = self._number(heard, asked), None
         model = self._by.turn_model
         if model is not None and not asked.stale.is_set() and not words_tell(asked.expect, believed(transcript).text):
             finished = model.finished(asked.tail)
         return _Guess(transcript, finished, time.perf_counter() - asked.at)
 
-    def _twice(self, heard: Transcript, asked: _Asked) -> Transcript:
-        """A yes or no with an unsure word behind it is heard again from 5 ms later: what is heard may
+    def _again(self, heard: Transcript, asked: _Asked) -> Transcript:
+        """A yes or no with an unsure word behind it is heard again from 5, 10 and 20 ms later: what is heard may
         hang on where in the sound the recogniser's frames begin ("Yeah, sure." as "Yes, sir." at one place of ten)."""
-        by = self._by.recogniser
-        if heard.ending >= _UNSURE or asked.stale.is_set() or not may_be_yes(asked.expect, heard.text):
+        if heard.ending >= _UNSURE or not may_be_yes(asked.expect, heard.text):
             return heard
-        if not isinstance(by, NumberRecogniser):
+        if not isinstance(self._by.recogniser, NumberRecogniser):
             return heard  # a hosted one hears along
-        again = self._transcribe(asked.samples[_LATER:], asked.expect, asked.stale)
-        surer = again.ending >= _SURE and again.confidence >= heard.confidence + _SURER
-        return again if surer else heard
+        for later in _LATER:
+            if asked.stale.is_set():
+                break
+            again = self._transcribe(asked.samples[later:], asked.expect, asked.stale)
+            if again.ending >= _SURE and again.confidence >= heard.confidence + _SURER:
+                return again
+        return heard
 
     def _number(self, heard: Transcript, asked: _Asked) -> Transcript:
         """What was heard, or the bare number that it was."""

@@ -76,10 +76,16 @@ _UNFINISHED = re.compile(
     rf"(?:\b(?:let me think|give me a (?:second|moment)|and|but|or|{_NOT_THEN}so|um+|uh+|er+|erm|like|{_NOT_WHAT}about|around|roughly|maybe|probably|approximately|between|from|to|than|"
     r"the|a|an|my|our|your|is|are|it's|we're|i'm|i|we|with|for|in|on|at|of|by|because|if|well|let me see|let's see|"
     r"hold on|hmm+|over|under|say|not|"
-    r"butt|war|ore|oar|ends|inns?|ins|as)|\bno end|[…-]|\.\.\.)\W*$"
+    r"it depends|butt|war|ore|oar|(?:hundred|thousand|one|\w+ty|\w+teen) more|ends|inns?|ins|as)|\bno end|[…-]|\.\.\.)\W*$"
 )
 #: A yes or no, and one word that does not belong to it: "but", "and" and "so" are heard as many things, mostly as "sir".
 _ODD_END = re.compile(r"(?:yes|yeah|no|sure|i am|i do|we do|it is),? (?!of|i|we|it|that|thank|the|my|our)\w+")
+#: What a bare yes is heard as, too; where "so" may have been said, that shows.
+_POLITE = re.compile(r"(?:yes|yeah|yep|sure|no|nope),? (?:sir|ma'am)")
+#: A yes that denies itself is misheard, or more is to come.
+_CONTRARY = re.compile(
+    r"(?:no|nope),? (?:it is|i am|i do|we do)|(?:yes|yeah|yep),? (?:i'm not|i don't|we don't|it isn't)"
+)
 #: A yes or no with something behind it, which may be another way to say the same.
 _YES_AND = re.compile(r"(?:yes|yeah|yep|sure|no|nope),?(?: [\w']+){1,2}")
 _ONE_WORD: Final = (
@@ -129,6 +135,9 @@ def patience(
         onward: how probable "and", "or" or, in a single word's place, "um" was there, 0 to 1; None when not known.
     """
     wait = _wait(expect, text)
+    alone = onward is not None and " " not in text.strip()
+    if onward is not None and onward < _NO_BEGINNING and expect.kind in YES_OR_NO and _POLITE.fullmatch(_plain(text)):
+        wait, alone = DECIDED, True
     if finished is None:
         told = wait.usual
     else:
@@ -137,10 +146,10 @@ def patience(
         told = wait.least + _doubt(finished, *wait.sounds) * (wait.most - wait.least)
     if told == wait.least and wait.most <= COMPLETE.most and _OPEN_END.search(text.lower().rstrip(".!?, ")):
         told -= _CLOSURE_S
-    if onward is not None and wait is DECIDED and " " not in text.strip():
+    if onward is not None and alone and wait is DECIDED:
         return _waited(told, min(_may_begin(onward), _doubt(ending, *_STEADY)))
     seconds = _waited(told, _doubt(ending, *wait.clear))
-    return seconds if onward is None or " " in text.strip() else _alone(expect, text, seconds, onward)
+    return _alone(expect, text, seconds, onward) if onward is not None and alone else seconds
 
 
 def _alone(expect: Expect, text: str, seconds: float, onward: float) -> float:
@@ -192,7 +201,7 @@ def _wait(expect: Expect, text: str) -> Wait:
     if not said:
         return DICTATING if expect.kind == SlotType.PHONE else NOTHING_YET
     if expect.kind in YES_OR_NO and _YES_NO.fullmatch(said.replace(",", "").strip()):
-        return DECIDED
+        return UNANSWERED if _CONTRARY.fullmatch(said) else DECIDED
     # "Let me look": more is coming, or a pause was asked for.
     if _UNFINISHED.search(said) or intent(said).name == "wait":
         return THINKING

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bot.ear import Ear
-from bot.guesses import Recognition, believed
+from bot.guesses import Guesses, Recognition, believed
 from bot.listening import FrameTime, Heard, frames
 from bot.listening import listen as listen_to
 from bot.rehearsal import OnTheSpot, ScriptedRecogniser
@@ -203,6 +203,45 @@ def test_a_bare_number_is_found_on_listening_once_more(word: str) -> None:
 def test_other_words_are_no_numbers(word: str) -> None:
     samples = resample(VOICE.render(word), 24_000, RATE)
     assert RECOGNISER.number(samples, RECOGNISER.transcribe(samples)) is None
+
+
+class Shifting(Keeping):
+    """Hears one thing after another, with what is given for how sure it is."""
+
+    def __init__(self, heard: list[Transcript]) -> None:
+        super().__init__()
+        self.heard = heard
+
+    def transcribe(self, samples: Samples, *_args: object, **_more: object) -> Transcript:
+        return self.heard.pop(0)
+
+    def number(self, samples: Samples, heard: Transcript, wanted: Callable[[], bool] = lambda: True) -> None:
+        return None
+
+
+OR, SIR, SURE = (
+    Transcript("Yes, or?", 0.5, ending=0.5),
+    Transcript("Yes, sir.", 0.55, ending=0.95),
+    Transcript("Yeah, sure.", 0.8, ending=0.95),
+)
+
+
+@pytest.mark.parametrize(
+    ("heard", "kept", "left"),
+    [
+        ([OR, SURE], "Yeah, sure.", 0),
+        ([OR, SIR, SURE, SIR], "Yeah, sure.", 1),  # the first one that is so much surer
+        ([OR, SIR, OR, OR], "Yes, or?", 0),
+        ([SURE, OR], "Yeah, sure.", 1),  # no doubt: heard once
+    ],
+)
+def test_a_doubted_yes_is_heard_from_up_to_three_other_places(heard: list[Transcript], kept: str, left: int) -> None:
+    by, asked = Shifting(list(heard)), Expect(SlotType.YES_NO)
+    guesses = Guesses(Recognition(by, OnTheSpot(), patience))
+    guesses.start(np.zeros(RATE, np.float32), silence(1), asked, 0.0)
+    words = guesses.words(asked)
+    assert words is not None
+    assert (words.text, len(by.heard)) == (kept, left)
 
 
 class Doubting(ScriptedRecogniser):

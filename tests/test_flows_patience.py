@@ -81,6 +81,12 @@ SAID = [
     (YES_NO, "this year butt", 1.1),
     (COMPANY, "we are called Northwind", 0.7),
     (YES_NO, "I think so.", 0.12),
+    (YES_NO, "No, it is.", 0.7),
+    (CONFIRM, "No, I'm not.", 0.14),
+    (CONFIRM, "Yes, it is.", 0.14),
+    (MONEY, "five hundred more", 1.1),  # "or", misheard
+    (NUMBER, "fifty or more", 0.12),
+    (WHEN, "Well, it depends.", 1.1),
     (YES_NO, "Yeah, so", 1.1),
     (YES_NO, "Yeah, so what is it about?", 0.16),
     (NUMBER, "fifty or so", 0.12),
@@ -176,6 +182,9 @@ def test_an_unsure_last_word_may_be_another(expect: Expect, text: str, ending: f
         (CONFIRM, "Yes.", 0.73, 0.06, 0.95),  # "uh", misheard
         (YES_NO, "No.", 0.96, 0.1, 0.1),
         (YES_NO, "Yes, I am.", 0.2, 0.0, 0.95),  # of more words, the last one counts
+        (YES_NO, "Yes, sir.", 0.25, 0.02, 0.1),
+        (YES_NO, "Yes, sir.", 0.9, 0.1, 0.7),  # "yes, so", misheard
+        (YES_NO, "Yes, mother.", 0.9, 0.02, 0.7),
         (NUMBER, "Nice.", 0.5, 0.01, 0.16),  # "nine"
         (NUMBER, "Morty.", 0.1, 0.0475, 0.555),
         (NUMBER, "Nice.", 0.9, 0.1, 0.7),  # may be "um"
