@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
 from pathlib import Path
 from typing import Final
 
@@ -17,19 +16,20 @@ import yaml
 
 from bench.edge import CALLER, Edge, edge, floor_ms, route, worker
 from bench.figures import conditions, summary
+from bench.heard import BLOCK_S, Heard, compare
 from bench.sounds import ECHO_DB, echoing, hum, recording
 from bot.caller import phone_speech
 from bot.speech.audio import Pcm
 from bot.speech.voice import LocalVoice, ShiftedVoice
 from sip.phone import CallFailed, Phone, PhoneCall
-from sip.phone.voice import Segment
+from sip.ua.audio import RATE
 from store.flowfiles import load_flow, read_flow
 
 METHOD = (
     "long questions of strategy `stop`, interrupted 0.7 to 1.7 s after their first sound; first loud packet that the "
-    "phone sent to last loud packet received before 300 ms of silence (kernel times, -45 dBFS); a backchannel or a "
-    "disturbance counts as a stop when the question was not heard to its end, its pause is the longest silence in it "
-    "beyond that of an undisturbed one"
+    "phone sent to last loud packet received before 300 ms of silence (kernel times, -45 dBFS); what the phone heard of a "
+    "question is laid over an undisturbed recording of the same one, 240 ms at a time: it was cut short when more than "
+    "two such pieces are missing, and a pause is by how much a piece came later than the one before it"
 )
 NUMBER: Final = "+12025550192"
 QUESTIONS: Final = 6
@@ -51,7 +51,12 @@ BACKCHANNELS: Final = ("Okay.", "Right.", "I see.")
 HUM: Final = "mm-hmm"
 #: Level of each disturbance, dBFS; speech is about -20.
 DISTURBANCES: Final[Mapping[str, float]] = {"music": -32.0, "street": -32.0, "crowd": -38.0}
-QUESTION_S: Final = 7.3  #: so long the question takes, the acknowledgement before it not counted
+QUESTION_S: Final = 7.2  #: so long the question takes, the acknowledgement before it not counted
+EACH: Final = 10  #: questions with each disturbance
+_CALLS_MAX: Final = 6  #: with each disturbance; a call whose question is cut short ends there
+_PAUSE_MS: Final = 60.0  #: less is a jitter buffer's doing
+_AUDIBLE: Final = 300  #: a sample
+_TORN_MS: Final = 2 * BLOCK_S * 1e3  #: a pause tears a piece apart, and so may a jitter buffer
 _QUIET_S: Final = 0.8
 _LONG_QUIET_S: Final = 2.5  #: a pause is no end
 _BRIDGE_S: Final = 0.3
@@ -64,8 +69,8 @@ class Found:
     silent_ms: list[float] = field(default_factory=list)
     answered: int = 0
     offered: int = 0
-    stops: dict[str, list[bool]] = field(default_factory=dict)
-    pauses_ms: dict[str, list[float]] = field(default_factory=dict)
+    usual: dict[str, Pcm] = field(default_factory=dict)  #: each question as the phone hears it undisturbed
+    questions: dict[str, list[Heard]] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
 
 
@@ -82,25 +87,17 @@ async def bargein(edge_name: str, n: int, at_once: int = 3) -> dict[str, object]
             while trials > 0 and len(found.errors) < n:
                 await asyncio.gather(*(_interrupt(phone, where, words, found, 1.7 * i) for i in range(at_once)))
                 trials = n - len(found.silent_ms)
-            kinds = ("nothing", "echo", *DISTURBANCES, HUM, *BACKCHANNELS)
+            await _enough(phone, where, "nothing", words, found)  # the others are compared with these
+            kinds = ("echo", *DISTURBANCES, HUM, *BACKCHANNELS)
             for at in range(0, len(kinds), at_once):
-                await asyncio.gather(*(_disturb(phone, where, kind, words, found) for kind in kinds[at : at + at_once]))
-    usual = max(found.pauses_ms.get("nothing") or [0.0])
+                await asyncio.gather(*(_enough(phone, where, kind, words, found) for kind in kinds[at : at + at_once]))
     return {
         "edge": edge_name,
         "n": len(found.silent_ms),
         "floor_ms": round(floor),
         "silent_ms": summary(found.silent_ms),
         "over_floor_ms": round(float(np.median(found.silent_ms)) - floor) if found.silent_ms else None,
-        "undisturbed_pause_ms": round(usual),
-        "disturbances": {
-            kind: {
-                "questions": len(stops),
-                "stopped": sum(stops),
-                "longest_pause_beyond_usual_ms": round(max(0.0, max(found.pauses_ms[kind], default=0.0) - usual)),
-            }
-            for kind, stops in found.stops.items()
-        },
+        "disturbances": {kind: _summed(heard) for kind, heard in found.questions.items()},
         "levels_dbfs": {"echo below the bot's voice, dB": ECHO_DB, **DISTURBANCES},
         "offered": found.offered,
         "answered": found.answered,
@@ -160,29 +157,55 @@ async def _interrupt(phone: Phone, where: Edge, words: Mapping[str, Pcm], found:
         await call.hangup()
 
 
+async def _enough(phone: Phone, where: Edge, kind: str, words: Mapping[str, Pcm], found: Found) -> None:
+    """Calls until so many questions were asked while something sounded."""
+    for _ in range(_CALLS_MAX):
+        if len(found.questions.get(kind, ())) < EACH:
+            await _disturb(phone, where, kind, words, found)
+
+
 async def _disturb(phone: Phone, where: Edge, kind: str, words: Mapping[str, Pcm], found: Found) -> None:
-    """Questions heard out while something sounds that is no answer."""
+    """One call: questions heard out while something sounds that is no answer, until one is cut short."""
     call = await _call(phone, where, found)
     if call is None:
         return
-    lengths: list[Segment] = []
+    questions = found.questions.setdefault(kind, [])
     try:
         await call.media.wait_quiet(_QUIET_S, timeout=30)
-        for text in INTERRUPTIONS[:3]:
+        for at, text in enumerate(INTERRUPTIONS[: QUESTIONS - 1], start=1):  # the first one was heard out already
             said = await call.media.say(words[text])
-            began = await call.media.wait_speech(said.end)
+            await call.media.wait_speech(said.end)
             with echoing(call) if kind == "echo" else nullcontext():
                 sounding = asyncio.create_task(_sound(call, kind, words))
-                ended = await call.media.wait_quiet(_LONG_QUIET_S, timeout=30)
+                await call.media.wait_quiet(_LONG_QUIET_S, timeout=30)
             call.media.stop_talking()
             await sounding
-            lengths.append(Segment(began, ended))
-        found.pauses_ms[kind] = [_longest_pause(call, one) for one in lengths]
-        found.stops[kind] = [one.end - one.start < 0.85 * QUESTION_S for one in lengths]
+            arrived = call.media.heard(said.end)
+            whole = found.usual.setdefault(ASK[at % 2], _end_of(arrived))
+            questions.append(heard := await asyncio.to_thread(compare, whole, arrived))
+            if heard.missing_ms > _TORN_MS:
+                return  # the questions behind it come in another order
     except TimeoutError as late:
         found.errors.append(f"{kind}: {late}")
     finally:
         await call.hangup()
+
+
+def _end_of(arrived: Pcm) -> Pcm:
+    """The question: what was said last, without the silence behind it."""
+    sounding = np.flatnonzero(np.abs(arrived) > _AUDIBLE)
+    last = int(sounding[-1]) + 1 if len(sounding) else 0
+    return arrived[max(0, last - round(QUESTION_S * RATE)) : last]
+
+
+def _summed(questions: Sequence[Heard]) -> dict[str, float]:
+    return {
+        "questions": len(questions),
+        "cut_short": sum(one.missing_ms > _TORN_MS for one in questions),
+        "paused": sum(one.pause_ms > _PAUSE_MS for one in questions),
+        "longest_pause_ms": round(max((one.pause_ms for one in questions), default=0.0)),
+        "most_missing_ms": round(max((one.missing_ms for one in questions), default=0.0)),
+    }
 
 
 async def _sound(call: PhoneCall, kind: str, words: Mapping[str, Pcm]) -> None:
@@ -191,9 +214,3 @@ async def _sound(call: PhoneCall, kind: str, words: Mapping[str, Pcm]) -> None:
     elif kind in (HUM, *BACKCHANNELS):
         await asyncio.sleep(1.2)
         await call.media.say(words[kind])
-
-
-def _longest_pause(call: PhoneCall, over: Segment) -> float:
-    """The longest silence inside a stretch, ms."""
-    inside = [one for one in call.media.speech(over.start, bridge=0.02) if one.start < over.end]
-    return max(chain([0.0], ((b.start - a.end) * 1e3 for a, b in pairwise(inside))))

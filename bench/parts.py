@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ import psutil
 from bench.figures import summary
 
 _APART_S = 0.05
-_IDLE_MB = 25.0  #: a job process that owns less has no call
+_IDLE_THREADS = 4  #: a job process with more has a call: the SDK starts a dozen with the room
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -46,23 +47,17 @@ async def owned_mb(worker: int) -> dict[str, float]:
         *(sys.executable, "-m", "bench.parts", str(worker)), stdout=asyncio.subprocess.PIPE
     )
     said, _ = await reader.communicate()
-    owned = sorted(float(mb) for mb in json.loads(said))
-    return summary([mb for mb in owned[:-1] if mb > _IDLE_MB])  # the largest is the fork server, with the models
-
-
-def _uss_mb(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_full_info().uss) / 1e6
-    except psutil.NoSuchProcess:
-        return 0.0
+    return summary([float(mb) for mb in json.loads(said)])
 
 
 def _read(worker: int) -> None:
     os.nice(10)
     found = []
     for child in psutil.Process(worker).children(recursive=True):
-        found.append(_uss_mb(child))
-        time.sleep(_APART_S)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.num_threads() > _IDLE_THREADS:
+                found.append(float(child.memory_full_info().uss) / 1e6)
+                time.sleep(_APART_S)
     sys.stdout.write(json.dumps(found))
 
 

@@ -20,6 +20,7 @@ from bot.providers import ProviderUnusable, preload
 from bot.settings import BotSettings
 from bot.speech import weights
 from bot.speech.intents import nearest_example
+from bot.speech.judge import Judge
 from bot.speech.moonshine import Recogniser
 from bot.speech.turn import SoundsFinished
 from bot.speech.vad import builtin
@@ -31,7 +32,7 @@ from flows.prompts import fixed
 from store.flowfiles import list_flows, load_flow
 from store.settings import StoreSettings
 
-__all__ = ["CACHE", "FLOWS", "INTENTS", "RECOGNISER", "VOICE"]
+__all__ = ["CACHE", "FLOWS", "INTENTS", "JUDGE", "RECOGNISER", "VOICE"]
 
 log = logging.getLogger("leadline.preload")
 
@@ -52,6 +53,7 @@ if "local" in (SETTINGS.stt, SETTINGS.tts) or not weights.check():  # a hosted v
 
     RECOGNISER, VOICE = local.RECOGNISER, local.VOICE
 INTENTS: Final = nearest_example() if SETTINGS.intents == "minilm" else None
+JUDGE: Final = Judge(SoundsFinished().finished) if SETTINGS.turn_detector == "v1-mini" else None
 CACHE: Final = PromptCache(SETTINGS.prompt_folder)
 FLOWS: Final[dict[str, Flow]] = {name: load_flow(name) for name in list_flows()}
 
@@ -93,6 +95,4 @@ _import_driver()
 if VOICE is not None and SETTINGS.tts == "local":
     _render_fixed_prompts(VOICE)
 builtin()  # maps the detector's weights before the first fork
-if SETTINGS.turn_detector == "v1-mini":
-    SoundsFinished()  # likewise: 280 MB once, not per call
 _warm_up(RECOGNISER, VOICE)

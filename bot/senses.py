@@ -13,7 +13,7 @@ from bot.hosted_voice import HostedVoice
 from bot.providers import ProviderUnusable, preferring, stt_plugin, tts_plugin, vad_plugin
 from bot.settings import BotSettings
 from bot.speech.moonshine import Recogniser
-from bot.speech.turn import SoundsFinished, TurnModel
+from bot.speech.turn import TurnModel
 from bot.speech.vad import Activity, VoiceActivity, builtin
 from bot.speech.voice import StreamingVoice, Voice
 
@@ -54,5 +54,4 @@ def open_senses(settings: BotSettings) -> Senses:
         raise ProviderUnusable("local speech is not loaded in this process: restart the worker")
     spare = preload.VOICE if tts is not None else None
     activity = PluginActivity(vad) if vad is not None else VoiceActivity(builtin())
-    turn_model = SoundsFinished() if settings.turn_detector == "v1-mini" else None
-    return Senses(recogniser, voice, spare, activity, turn_model, BeepSense())
+    return Senses(recogniser, voice, spare, activity, preload.JUDGE, BeepSense())

@@ -78,7 +78,8 @@ def build(
         ws_url=livekit.url,
         api_key=livekit.api_key,
         api_secret=livekit.api_secret.get_secret_value(),
-        preload_modules=["bot.preload", "bot.job", "bot.frozen"],
+        # What a job process would import by itself is its own: this module, which names its entry, and how it is joined.
+        preload_modules=["bot.preload", "bot.job", "bot.worker", "multiprocessing.popen_forkserver", "bot.frozen"],
         setup_fnc=warm,
         load_fnc=load,
         load_threshold=math.inf,

@@ -41,7 +41,7 @@ UNKNOWN = "+12025550159"
 TURN_S = 0.7
 RECORD_S = 15.0
 _PACE = 1.08
-_FAMILY = 2  # the fork server and Python's resource tracker
+_FAMILY = 3  # the fork server, Python's resource tracker, and who judges whether a voice sounds finished
 _READY = {
     "name": "ready",
     "type": "yes_no",
@@ -218,7 +218,7 @@ async def rooms(at: Endpoints) -> list[str]:
 
 
 def processes(stack: Stack) -> set[int]:
-    """The worker's family: fork server, resource tracker, idle processes, and one process more for each call."""
+    """The worker's family: fork server, resource tracker, judge, idle processes, and one process more for each call."""
     pid = stack.pid("worker")
     if pid is None:
         return set()

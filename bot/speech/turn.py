@@ -18,8 +18,11 @@ WINDOW: Final[int] = EOT_MAX_SAMPLES
 class TurnModel(Protocol):
     """Probability that a caller who is silent now has finished."""
 
-    def finished(self, pcm: Pcm) -> float:
-        """0 to 1, from the last sound up to now: mono PCM16 at 16 kHz, of which the last 1.2 s count. Blocking."""
+    def finished(self, pcm: Pcm) -> float | None:
+        """0 to 1, from the last sound up to now: mono PCM16 at 16 kHz, of which the last 1.2 s count. Blocking.
+
+        None when it cannot be told in time.
+        """
         ...
 
 

@@ -178,6 +178,8 @@ class Voice(MediaStream):
             seen += len(new)
             loud_until = max([loud_until, *(p.t + FRAME_S for p in new if level_db(decode(p.payload, p.pt)) > db)])
             await asyncio.sleep(_POLL_S)
+        if self.closed:
+            raise TimeoutError(f"the call ended before the far end was silent for {quiet:g} s")
         raise TimeoutError(f"the far end was not silent for {quiet:g} s within {timeout:g} s")
 
     async def wait_digits(self, count: int, timeout: float = 10.0) -> str:
