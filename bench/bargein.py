@@ -40,11 +40,12 @@ ASK: Final = (
     "Now please tell me about your plans for the coming year, and what you would want to change. "
     "A few words will do, there is no need for every detail.",
 )
+#: None of them asks for anything, which the bot would answer instead of asking the next question.
 INTERRUPTIONS: Final = (
     "We want to start in spring.",
     "Our drivers need a better plan.",
     "There is too much paper.",
-    "I would like to know the price.",
+    "It takes us far too long.",
     "We have two warehouses.",
 )
 BACKCHANNELS: Final = ("Okay.", "Right.", "I see.")

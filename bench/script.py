@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from bot.caller import phone_speech
@@ -23,6 +24,7 @@ ANSWERS = (
 SHORT = frozenset({"Yeah, sure.", "Yes, I am.", "Yeah."})
 _QUIET_S = 0.7
 _LIMIT_S = 6.0
+_LOOK_BACK_S = 30.0
 
 
 @dataclass(slots=True)
@@ -36,6 +38,7 @@ class Scripted:
     lost: int = 0
     answered: bool = False
     error: str = ""
+    given_up: Pcm | None = None  #: what the phone heard in the last half minute of a call that was given up
 
 
 def clips(voice: Voice) -> dict[str, Pcm]:
@@ -63,7 +66,8 @@ async def hold(call: PhoneCall, spoken: dict[str, Pcm]) -> Scripted:
             except TimeoutError:
                 found.missed += 1
     except TimeoutError as late:
-        found.error = str(late)
+        found.error = f"after {len(found.response_ms) + found.missed + found.talked_over} answers: {late}"
+        found.given_up = call.media.heard(time.time() - _LOOK_BACK_S)
     finally:
         await call.hangup()
         found.lost = call.media.lost

@@ -10,9 +10,10 @@ from itertools import chain
 from bench.edge import BOT_NUMBER, CALLER, PLAIN_NUMBER, Edge, edge, floor_ms, route, worker
 from bench.figures import conditions, summary
 from bench.script import SHORT, Scripted, clips, hold
-from bot.speech.audio import Pcm
+from bot.speech.audio import Pcm, resample, to_float
 from bot.speech.voice import LocalVoice, ShiftedVoice
 from sip.phone import CallFailed, Phone
+from sip.ua.audio import RATE
 
 METHOD = (
     "whole scripted calls to b2b-software at the phone's RTP: last loud packet sent to first loud packet received "
@@ -85,8 +86,18 @@ def report(done: Sequence[Scripted], floor: float) -> dict[str, object]:
         "talked_over": sum(call.talked_over for call in done),
         "missed": sum(call.missed for call in done),
         "lost_packets": sum(call.lost for call in done),
-        "errors": [call.error for call in done if call.error],
+        "errors": [_told(call) for call in done if call.error],
     }
+
+
+def _told(call: Scripted) -> str:
+    """The error, and the words that the phone heard before it: recognised only now, when no call needs the machine."""
+    if call.given_up is None or not len(call.given_up):
+        return call.error
+    from bot.speech.local import RECOGNISER
+
+    heard = RECOGNISER.transcribe(resample(to_float(call.given_up), RATE, 16_000))
+    return f"{call.error}; heard: {heard.text!r}"
 
 
 def _ratio(ours: dict[str, object], theirs: dict[str, object]) -> float | None:

@@ -7,8 +7,11 @@ Then the process is forked that judges for all calls, which is why it comes so l
 import gc
 
 from bot import preload
+from bot.thrift import fill_holes, give_back
 
 gc.collect()
+give_back()
+fill_holes()
 gc.freeze()
 if preload.JUDGE is not None:
     preload.JUDGE.start()
