@@ -210,7 +210,7 @@ def _wait(expect: Expect, text: str) -> Wait:
     if (dictated := _dictation(expect, said)) is not None:
         return dictated
     if _YES_NO.fullmatch(said):
-        if said.startswith("no") and (" " in said or expect.kind not in _TELLING):
+        if said.startswith("no") and " " in said:
             return DECIDED
         # No answer to that question: "uh", misheard, or "yes, about …".
         return UNANSWERED if expect.kind in _TELLING else UNTOLD

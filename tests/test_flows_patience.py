@@ -55,6 +55,7 @@ SAID = [
     (NUMBER, "25 people", 0.12),
     (NUMBER, "no", 0.7),  # "um", misheard, or "nine"
     (NUMBER, "no idea", 0.12),
+    (Expect(SlotType.CHOICE), "No.", 0.3),  # "uh", misheard, or not the first one
     (MONEY, "a thousand a month", 0.16),
     (MONEY, "maybe ten or", 1.1),
     (PHONE, "two oh two five five five", 1.2),
