@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import yaml
 
-from bench.edge import CALLER, Edge, edge, floor_ms, route, worker
+from bench.edge import CALLER, Edge, edge, floor_ms, fresh_caller, route, worker
 from bench.figures import conditions, summary
 from bench.heard import BLOCK_S, Heard, compare
 from bench.sounds import ECHO_DB, echoing, hum, recording
@@ -127,7 +127,7 @@ def _write_flow(folder: Path) -> Path:
 async def _call(phone: Phone, where: Edge, found: Found) -> PhoneCall | None:
     found.offered += 1
     try:
-        call = await phone.call(NUMBER, where.addr, wait=30)
+        call = await phone.call(NUMBER, where.addr, from_user=fresh_caller(found.offered), wait=30)
     except (CallFailed, TimeoutError) as failed:
         found.errors.append(str(failed) or type(failed).__name__)
         await asyncio.sleep(1.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, count
 
-from bench.edge import BOT_NUMBER, CALLER, PLAIN_NUMBER, Edge, edge, floor_ms, route, worker
+from bench.edge import BOT_NUMBER, CALLER, PLAIN_NUMBER, Edge, edge, floor_ms, fresh_caller, route, worker
 from bench.figures import conditions, summary
 from bench.script import SHORT, Scripted, clips, hold
 from bot.speech.audio import Pcm, resample, to_float
@@ -48,13 +48,13 @@ async def _enough(
 ) -> list[Scripted]:
     """Calls until `n` turns are measured, as many calls as that have failed, or time is up."""
     done: list[Scripted] = []
-    until = time.monotonic() + seconds
+    until, numbers = time.monotonic() + seconds, count()
     async with Phone(user=CALLER) as phone:
 
         async def caller(i: int) -> None:
             await asyncio.sleep(_APART_S * i)
             while sum(len(call.response_ms) for call in done) < n > len(done) and time.monotonic() < until:
-                done.append(await one(phone, where, number, f"+120255501{40 + i:02d}", spoken))
+                done.append(await one(phone, where, number, fresh_caller(next(numbers)), spoken))
 
         await asyncio.gather(*(caller(i) for i in range(at_once)))
     return done
