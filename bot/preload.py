@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from bot.providers import ProviderUnusable, preload
+from bot.run_through import run_through
 from bot.settings import BotSettings
 from bot.speech import weights
 from bot.speech.intents import nearest_example
@@ -95,4 +96,6 @@ _import_driver()
 if VOICE is not None and SETTINGS.tts == "local":
     _render_fixed_prompts(VOICE)
 builtin()  # maps the detector's weights before the first fork
+for _flow in FLOWS.values():
+    run_through(_flow)
 _warm_up(RECOGNISER, VOICE)
