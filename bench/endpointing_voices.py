@@ -29,7 +29,19 @@ NOISES: Final = (40.0, 25.0, 15.0)
 _SPEECH_DBFS: Final = -20.0
 #: Voices of other makers, by the names of their files: those that speak one set speak it only.
 _FOR_SCORING: Final = frozenset({"en_US-joe-medium"})
-_FOR_TUNING: Final = frozenset({"am_michael", "am_puck", "af_bella", "af_kore", "bf_emma", "bm_george"})
+_FOR_TUNING: Final = frozenset(
+    {
+        "am_michael",
+        "am_puck",
+        "af_bella",
+        "af_kore",
+        "bf_emma",
+        "bm_daniel",
+        "bm_george",
+        "em_alex",
+        "if_sara",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
