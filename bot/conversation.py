@@ -47,6 +47,7 @@ from flows.model import (
     Effect,
     End,
     Event,
+    Expect,
     Heard,
     HungUp,
     Interrupted,
@@ -60,7 +61,6 @@ from flows.model import (
     Resumed,
     Say,
     Silence,
-    SlotType,
     Transfer,
     TransferDone,
 )
@@ -84,7 +84,7 @@ class Conversation:
         self._clock = Clock(call_max_s=call_max_s, human_max_s=human_max_s)
         self._listen: Listen | None = None
         self._floor = Floor(Thinking(body.mind, lambda: body.inbox.put(Understood())))
-        self._overlap = Overlap(body.inbox, body.ear, body.mouth, self._floor, self._clock)
+        self._overlap = Overlap(flow, body, self._floor, self._clock)
         self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
         self._latest = Batch([])
         self._exit = Exit()
@@ -157,7 +157,7 @@ class Conversation:
     def _on_sound(self, signal: Onset | Glimpse | Utterance) -> None:
         if isinstance(signal, Onset):
             self._body.history.sound(signal.at)
-        match self._overlap.take(signal, answers=self._takes_yes()):
+        match self._overlap.take(signal, self._asked()):
             case Taken.QUIET:
                 self._rearm_no_input(self._body.now())
             case Taken.WORDS:
@@ -169,7 +169,7 @@ class Conversation:
     def guessed(self, text: str) -> None:
         """The caller has fallen silent, perhaps for a moment only, after these words."""
         now = self._body.now()
-        self._overlap.guessed(text, now, answers=self._takes_yes())
+        self._overlap.guessed(text, now, self._asked())
         if text:  # the engine is pure: asking it what would be said next costs half a millisecond
             self._look_ahead(Heard(now, text))
 
@@ -195,7 +195,7 @@ class Conversation:
                 self._exit.why = "broken" if ours else None
                 if (news := await self._body.hands.caller_left()) is not None:
                     self._happen(news)  # a transfer sent them on
-                if (turn := await self._body.ear.finish(at)) is not None and turn.text:
+                if (turn := await self._body.ear.finish(at)) and self._overlap.has_words(turn, self._asked()):
                     self._happen(self._heard(turn))  # "take me off your list", and hung up
                 self._happen(HungUp(at))
             case Leave(why=why):
@@ -393,8 +393,8 @@ class Conversation:
         if self._listen is not None and not busy:
             self._clock.no_input = now + self._clock.no_input_s
 
-    def _slot(self) -> str | None:
-        return self._listen.expect.slot if self._listen is not None else None
+    def _asked(self) -> Expect | None:
+        return self._listen.expect if self._listen is not None else None
 
-    def _takes_yes(self) -> bool:
-        return self._listen is not None and self._listen.expect.kind in (SlotType.YES_NO, "confirm")
+    def _slot(self) -> str | None:
+        return asked.slot if (asked := self._asked()) is not None else None

@@ -14,6 +14,7 @@ from bot.clip import Clip, heard_part
 from bot.speech.audio import Pcm
 from bot.speech.voice import RATE
 from bot.studio import Studio, sentences
+from bot.uttered import Uttered
 
 T = TypeVar("T")
 
@@ -59,12 +60,14 @@ class _Tape:
         self.clips: list[Clip] = []
         self.place = 0  # samples
 
-    def next_frame(self) -> Pcm:
-        """Up to 100 ms from the place on, within one clip; advances. Empty when there is no more yet."""
+    def next_frame(self, uttered: Uttered, at: float) -> Pcm:
+        """Up to 100 ms from the place on, within one clip, which will play at `at`; advances. Empty when there is no more yet."""
         start = 0
         for clip in self.clips:
             if self.place < start + len(clip):
-                frame = clip.pcm[self.place - start : self.place - start + _FRAME]
+                since = self.place - start
+                frame = clip.pcm[since : since + _FRAME]
+                uttered.play(clip, since, since + len(frame), at)
                 self.place += len(frame)
                 return frame
             start += len(clip)
@@ -102,7 +105,7 @@ class Mouth:
         self._last_sentence = False
         self._halting = False  # a pause is due where the sentence ends
         self.speaking = False
-        self.sounded_at = 0.0  #: when the last sound was handed to the speaker, Unix seconds
+        self.uttered = Uttered()
 
     async def prepare(self, text: str) -> None:
         """Render what will be said soon."""
@@ -174,6 +177,11 @@ class Mouth:
         return self.speaking and not self._going.is_set()
 
     @property
+    def sounded_at(self) -> float:
+        """When the last sound was handed to the speaker, Unix seconds."""
+        return self.uttered.sounded_at
+
+    @property
     def audible(self) -> bool:
         """Whether sound is on its way to the caller."""
         return self._speaker.queued_s > 0
@@ -191,6 +199,7 @@ class Mouth:
     def _rewind(self) -> None:
         unheard = int(self._speaker.queued_s * RATE)
         self._speaker.clear()
+        self.uttered.drop(self._now())
         self._tape.place = max(0, self._tape.place - unheard)
 
     async def _play_to_end_of_tape(self, last: Callable[[], bool]) -> None:
@@ -204,8 +213,8 @@ class Mouth:
                 if self._speaker.queued_s > _AHEAD_S:
                     await self._speaker.wait_below(_AHEAD_S)
                 else:  # nothing was awaited since the pause was looked at
-                    await self._speaker.write(tape.next_frame())
-                    self.sounded_at = self._now()
+                    self.uttered.sounded_at = now = self._now()
+                    await self._speaker.write(tape.next_frame(self.uttered, now + self._speaker.queued_s))
             elif not tape.clips[-1].whole:
                 await self._unless_stopped(tape.more())
             elif last() and self._speaker.queued_s > _HEARD_S:

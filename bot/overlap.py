@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum, auto
 from typing import Final
 
 from bot.bargein import SHORT_S, Onset, Verdict, at_onset, at_turn, is_backchannel
+from bot.body import Body
 from bot.doubt import LOOK_BACK_S
-from bot.ear import Ear, Turn
+from bot.ear import Turn
 from bot.floor import Clock, Floor
-from bot.inbox import Glimpse, Inbox
+from bot.inbox import Glimpse
 from bot.inbox import Onset as Sound
-from bot.mouth import Mouth
-from flows.model import BargeIn
+from flows.flow import Flow
+from flows.model import BargeIn, Expect, SlotType
+from flows.own_words import AFTER_S, NEAR_S, WAY_S, own_words
+
+log = logging.getLogger("leadline.call")
 
 _BURST_S: Final = 0.3  #: unrecognised sound shorter than this is noise, not an answer
 
@@ -29,37 +34,44 @@ class Taken(Enum):
 class Overlap:
     """One per call; acts on the conversation's floor and clock. Times are Unix seconds."""
 
-    def __init__(self, inbox: Inbox, ear: Ear, mouth: Mouth, floor: Floor, clock: Clock) -> None:
-        self._inbox = inbox
-        self._ear = ear
-        self._mouth = mouth
+    def __init__(self, flow: Flow, body: Body, floor: Floor, clock: Clock) -> None:
+        self._flow = flow
+        self._body = body
+        self._mouth = body.mouth
         self._floor = floor
         self._clock = clock
         self._looking: asyncio.Task[None] | None = None
 
-    def take(self, signal: Sound | Glimpse | Turn, *, answers: bool) -> Taken:
+    def take(self, signal: Sound | Glimpse | Turn, asked: Expect | None) -> Taken:
         """What the caller does to a prompt, and what is left to do about it.
 
-        `answers`: whether a bare yes would answer the question being asked.
+        `asked`: what an answer is expected to, None before the first question.
         """
         match signal:
             case Sound(at):
                 self._onset(at)
                 return Taken.NOTHING
             case Glimpse():
-                return Taken.QUIET if self._glimpsed(signal, answers=answers) else Taken.NOTHING
+                return Taken.QUIET if self._glimpsed(signal, asked) else Taken.NOTHING
             case Turn():
-                return self._turn(signal, answers=answers)
+                return self._turn(signal, asked)
 
-    def _turn(self, turn: Turn, *, answers: bool) -> Taken:
+    def has_words(self, turn: Turn, asked: Expect | None) -> bool:
+        """Whether the caller said something in a turn: noise and the bot's own words are nothing."""
+        return bool(turn.text) and not self._is_own(turn.text, turn.began_at, turn.ended_at, asked)
+
+    def _turn(self, turn: Turn, asked: Expect | None) -> Taken:
+        text = turn.text if self.has_words(turn, asked) else ""
+        if own := text != turn.text:
+            log.info("the bot's own words came back as an echo and count as noise")
         self._clock.short = None
-        self._floor.doubt.over(turn.text)
+        self._floor.doubt.over(text)
         saying, thinking = self._floor.saying, self._floor.thinking
         thinking.release()
         if saying is None or not self._mouth.speaking:
-            noise = not turn.text and (thinking.busy or turn.voiced_s < _BURST_S)
+            noise = not text and (own or thinking.busy or turn.voiced_s < _BURST_S)
             return Taken.QUIET if noise else Taken.WORDS
-        match at_turn(saying.barge_in, turn.text, turn.voiced_s, answers=answers):
+        match at_turn(saying.barge_in, text, turn.voiced_s, answers=_takes_yes(asked)):
             case Verdict.STOP:
                 return Taken.WORDS
             case Verdict.FINISH:
@@ -77,12 +89,9 @@ class Overlap:
         if self._floor.doubt.onset(at, over_prompt=self._mouth.speaking):
             self._yield_floor(at)
 
-    def guessed(self, text: str, at: float, *, answers: bool) -> None:
-        """The sound has paused: after a backchannel or noise the bot need not wait for the end of the turn.
-
-        `answers`: whether a bare yes would answer the question being asked.
-        """
-        if self._mouth.paused and _is_nothing(text, answers=answers):
+    def guessed(self, text: str, at: float, asked: Expect | None) -> None:
+        """The sound has paused: after a backchannel, noise or an echo the bot need not wait for the end of the turn."""
+        if self._mouth.paused and self._is_nothing(text, self._floor.doubt.began_at, at, asked):
             self._mouth.resume()
             self._floor.doubt.hushed(at)
 
@@ -93,18 +102,19 @@ class Overlap:
             doubt.look_at = None
             self._looking = asyncio.create_task(self._look(doubt.began_at, now), name="call.look")
 
-    def _glimpsed(self, glimpse: Glimpse, *, answers: bool) -> bool:
-        """Noise gives the floor back, words on a noisy line take it; True for noise, which is as good as silence."""
+    def _glimpsed(self, glimpse: Glimpse, asked: Expect | None) -> bool:
+        """Noise and echoes give the floor back, words on a noisy line take it; True for noise, which is as good as silence."""
         doubt = self._floor.doubt
         if not doubt.sounding or glimpse.began_at != doubt.began_at:
             return False  # that sound is over
-        if doubt.looked(glimpse.text, glimpse.at):
+        text = "" if self._is_own(glimpse.text, glimpse.began_at, glimpse.at, asked) else glimpse.text
+        if doubt.looked(text, glimpse.at):
             self._yield_floor(glimpse.at)
-        elif _is_nothing(glimpse.text, answers=answers):
+        elif self._is_nothing(text, glimpse.began_at, glimpse.at, asked):
             self._mouth.resume()
-        if not glimpse.text:
+        if not text:
             self._floor.thinking.release()
-        return not glimpse.text
+        return not text
 
     async def stop(self) -> None:
         """The call is over."""
@@ -127,8 +137,22 @@ class Overlap:
                 self._clock.short = at + SHORT_S if saying.barge_in is BargeIn.IGNORE_SHORT else None
 
     async def _look(self, began_at: float, at: float) -> None:
-        self._inbox.put(Glimpse(at, began_at, await self._ear.glimpse(LOOK_BACK_S)))
+        self._body.inbox.put(Glimpse(at, began_at, await self._body.ear.glimpse(LOOK_BACK_S)))
+
+    def _is_own(self, text: str, began_at: float, ended_at: float, asked: Expect | None) -> bool:
+        """Whether words that were heard then are the bot's, back as an echo."""
+        uttered = self._mouth.uttered
+        if not text or not uttered.sounding(began_at, WAY_S if self._mouth.speaking else AFTER_S):
+            return False
+        said = uttered.between(began_at - WAY_S - NEAR_S, ended_at + NEAR_S)
+        slot = self._flow.slot(asked.slot) if asked is not None and asked.slot else None
+        return own_words(text, said, slot)
+
+    def _is_nothing(self, text: str, began_at: float, at: float, asked: Expect | None) -> bool:
+        backchannel = is_backchannel(text) and not _takes_yes(asked)
+        return not text or backchannel or self._is_own(text, began_at, at, asked)
 
 
-def _is_nothing(text: str, *, answers: bool) -> bool:
-    return not text or (is_backchannel(text) and not answers)
+def _takes_yes(asked: Expect | None) -> bool:
+    """Whether a bare yes would answer the question being asked."""
+    return asked is not None and asked.kind in (SlotType.YES_NO, "confirm")
