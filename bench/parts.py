@@ -28,8 +28,15 @@ def cpu_s(pids: Mapping[str, int]) -> dict[str, float]:
     used: dict[str, float] = {}
     for part, pid in pids.items():
         counted = [psutil.Process(pid)] if pid == os.getpid() else family(pid)
-        used[part] = sum(float(sum(one.cpu_times()[:2])) for one in counted)
+        used[part] = sum(_used_s(one) for one in counted)
     return used
+
+
+def _used_s(process: psutil.Process) -> float:
+    try:
+        return float(sum(process.cpu_times()[:2]))
+    except psutil.NoSuchProcess:  # it ended since it was listed
+        return 0.0
 
 
 def percent(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:
