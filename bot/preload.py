@@ -16,19 +16,26 @@ import numpy as np
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
+from bot.echo import EchoGate
+from bot.line import EAR_RATE
+from bot.listening import frames, listen
 from bot.providers import ProviderUnusable, preload
 from bot.run_through import run_through
 from bot.settings import BotSettings
 from bot.speech import weights
+from bot.speech.audio import Samples, resample, to_pcm
 from bot.speech.intents import nearest_example
 from bot.speech.judge import Judge
 from bot.speech.moonshine import Recogniser
 from bot.speech.turn import SoundsFinished
-from bot.speech.vad import builtin
+from bot.speech.vad import VoiceActivity, builtin
+from bot.speech.voice import RATE as VOICE_RATE
 from bot.speech.voice import Voice
 from bot.studio import PromptCache, Studio
 from bot.thrift import give_back
 from flows.flow import Flow
+from flows.model import Expect
+from flows.patience import patience
 from flows.prompts import fixed
 from store.flowfiles import list_flows, load_flow
 from store.settings import StoreSettings
@@ -88,7 +95,19 @@ def _warm_up(recogniser: Recogniser | None, voice: Voice | None) -> None:
     if voice is not None:
         # Names are in no dictionary: what spells them is loaded at the first one.
         voice.render("Thanks, Dana Lindgren, I have two oh two.")
+    if recogniser is not None and voice is not None:
+        _hear(recogniser, voice.render("Yeah, sure."))
     give_back()
+
+
+def _hear(recogniser: Recogniser, sound: Samples) -> None:
+    """One turn past the echo gate and through the ear: 80 ms of a call's loop at its first words otherwise."""
+    pcm = to_pcm(resample(sound, VOICE_RATE, EAR_RATE))
+    gate = EchoGate(lambda _pcm, _at: None)
+    gate.played(to_pcm(sound), VOICE_RATE, 0.0)
+    for frame, at in frames(pcm):
+        gate.push(frame, at)
+    listen(pcm, Expect("open"), recogniser, VoiceActivity(builtin()), patience)
 
 
 _import_model()
