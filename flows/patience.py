@@ -144,7 +144,9 @@ def patience(
         if onward is not None and wait.sounds is _SOUNDS:
             finished += _BY_TENTH * math.log10(_AS_LIKELY / max(onward, _LEAST_LIKELY))
         told = wait.least + _doubt(finished, *wait.sounds) * (wait.most - wait.least)
-    if told == wait.least and wait.most <= COMPLETE.most and _OPEN_END.search(text.lower().rstrip(".!?, ")):
+    said = text.lower().rstrip(".!?, ")
+    # A "yeah" by itself may be the "yes" of "Yes, that's right", whose hiss the telephone has lost.
+    if told == wait.least and wait.most <= COMPLETE.most and " " in said and _OPEN_END.search(said):
         told -= _CLOSURE_S
     if onward is not None and alone and wait is DECIDED:
         return _waited(told, min(_may_begin(onward), _doubt(ending, *_STEADY)))

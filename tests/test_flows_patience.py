@@ -33,7 +33,7 @@ SAID = [
     (YES_NO, "Go ahead.", 0.14),
     (CONFIRM, "No, that's wrong.", 0.1),
     (NUMBER, "Eight.", 0.14),
-    (NUMBER, "60", 0.1),
+    (NUMBER, "60", 0.14),
     (YES_NO, "yes but", 1.1),
     (YES_NO, "I am flesh.", 0.7),  # "I am, but", misheard
     (YES_NO, "Yes, sir.", 0.7),  # "yes, so", misheard
@@ -112,7 +112,8 @@ def test_patience(expect: Expect, text: str, seconds: float) -> None:
         (YES_NO, "Of course.", 0.14),
         (YES_NO, "Yes.", 0.14),
         (YES_NO, "Yeah, sure.", 0.1),
-        (YES_NO, "No.", 0.1),
+        (YES_NO, "No.", 0.14),
+        (YES_NO, "Yeah.", 0.14),  # perhaps the "yes" of "yes, that is right"
         (WHEN, "Monday at eight.", 0.16),
         (WHEN, "next week", 0.16),
         (WHEN, "Monday at seven", 0.12),
@@ -162,7 +163,7 @@ def test_the_voice_decides_where_words_do_not(expect: Expect, text: str, finishe
         (YES_NO, "yes", 0.5, 0.14),
         (YES_NO, "yes", 0.2, 0.95),  # "uh", misheard
         (NUMBER, "about", 0.1, 1.1),
-        (NUMBER, "Five.", 0.4, 0.1),  # perhaps another number, hardly the beginning of more
+        (NUMBER, "Five.", 0.4, 0.14),  # perhaps another number, hardly the beginning of more
         (NUMBER, "Eight.", 0.1, 0.95),  # anything
         (WHEN, "tomorrow at three bus", 0.95, 0.16),
         (WHEN, "tomorrow at three bus", 0.76, 0.555),  # "but", misheard
@@ -181,7 +182,7 @@ def test_an_unsure_last_word_may_be_another(expect: Expect, text: str, ending: f
     [
         (CONFIRM, "Yes.", 0.38, 0.03, 0.14),  # through noise
         (CONFIRM, "Yes.", 0.73, 0.06, 0.95),  # "uh", misheard
-        (YES_NO, "No.", 0.96, 0.1, 0.1),
+        (YES_NO, "No.", 0.96, 0.1, 0.14),
         (YES_NO, "Yes, I am.", 0.2, 0.0, 0.95),  # of more words, the last one counts
         (YES_NO, "Yes, sir.", 0.25, 0.02, 0.1),
         (YES_NO, "Yes, sir.", 0.9, 0.1, 0.7),  # "yes, so", misheard
@@ -192,7 +193,7 @@ def test_an_unsure_last_word_may_be_another(expect: Expect, text: str, ending: f
         (NUMBER, "Well.", 0.9, 0.9, 1.1),
         (CONFIRM, "Oh,", 0.8, 0.8, 0.95),
         (NUMBER, "There.", 0.9, 0.0, 0.7),  # "there are nine of us"
-        (NUMBER, "Nine.", 0.2, 0.01, 0.623),  # heard as a number, how sure it is tells
+        (NUMBER, "Nine.", 0.2, 0.01, 0.638),  # heard as a number, how sure it is tells
         (MONEY, "Nice.", 0.9, 0.0, 0.7),
     ],
 )
