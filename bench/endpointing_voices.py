@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def callers(which: str, files: Sequence[Path] = ()) -> list[Caller]:
     """The voices of a set: none is in both. `files`: voices of piper (`.onnx`) and of Kokoro (`.bin`) that speak it too.
 
     Raises:
-        StackError: a voice that belongs to the other set.
+        StackError: a voice that belongs to the other set, or cannot speak here.
     """
     if which == "tuning":
         made = [(0.97, 1.0), (1.08, 0.9), (1.0, 1.15)]
@@ -66,11 +67,23 @@ def callers(which: str, files: Sequence[Path] = ()) -> list[Caller]:
     for file in files:
         if file.stem in (_FOR_SCORING if which == "tuning" else _FOR_TUNING):
             raise StackError(f"{file.stem} speaks the other set", "a voice speaks one set only: give another one")
+        _can_speak(file)
         if file.suffix == ".bin":
             found.append(Caller(f"kokoro, {file.stem}", _kokoro(file)))
         else:
             found.append(Caller(f"piper, {file.stem}", _piper(file, TUNING if which == "tuning" else SCORING)))
     return found
+
+
+def _can_speak(file: Path) -> None:
+    """Raises StackError for a missing file or program."""
+    of_kokoro = file.suffix == ".bin"
+    needed = [file, *(file.with_name(name) for name in (("kokoro.onnx", "vocab.json") if of_kokoro else ()))]
+    for one in needed:
+        if not one.is_file():
+            raise StackError(f"{one} is not there", "docs/turn-taking.md tells where voices come from")
+    if shutil.which(program := "espeak-ng" if of_kokoro else "piper") is None:
+        raise StackError(f"{program} is not installed", "it is a program of its own; put it on the PATH")
 
 
 def _hibari(pitch: float, pace: float) -> Callable[[str], Samples]:

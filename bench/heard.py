@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from bot.speech.audio import Pcm
+from bot.speech.audio import Pcm, correlate, energies
 from sip.ua.audio import RATE
 
 Wave = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ def compare(whole: Pcm, arrived: Pcm) -> Heard:
     What arrived may begin up to five seconds earlier or later, and have other words before and behind them.
     """
     found: list[int] = []  # how much later each block came
-    missing, away = 0, 0
+    missing = 0
     for at in range(0, len(whole) - _BLOCK + 1, _BLOCK):
         block = whole[at : at + _BLOCK].astype(np.float64)
         if float(np.sqrt(np.mean(block**2))) < _LOUD:
@@ -70,11 +70,7 @@ def _best(block: Wave, arrived: Pcm, earliest: int, latest: int, alike: float) -
     within = arrived[earliest : max(0, latest) + _BLOCK].astype(np.float64)
     if len(within) < _BLOCK:
         return None
-    size = 1 << (len(within) + _BLOCK - 1).bit_length()
-    spectrum = np.fft.rfft(within, size) * np.conj(np.fft.rfft(block, size))
-    product = np.fft.irfft(spectrum, size)[: len(within) - _BLOCK + 1]
-    total = np.concatenate(([0.0], np.cumsum(within**2)))
-    energy = np.maximum(total[_BLOCK:] - total[:-_BLOCK], 1.0)
-    likeness = product / np.sqrt(energy * float(np.dot(block, block)))
+    energy = np.maximum(energies(within, _BLOCK), 1.0)
+    likeness = correlate(within, block) / np.sqrt(energy * float(np.dot(block, block)))
     best = int(likeness.argmax())
     return earliest + best if likeness[best] >= alike else None

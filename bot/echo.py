@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.mouth import Speaker
-from bot.speech.audio import Pcm
+from bot.speech.audio import Pcm, correlate, energies
 from bot.speech.voice import RATE
 
 Wave = npt.NDArray[np.float32]
@@ -104,8 +104,8 @@ class EchoGate:
         past = self._played[max(0, end - longest - _WINDOW) : max(0, end - shortest)]
         if len(past) < _WINDOW or _rms(past) < _SILENCE:
             return 0.0, 0, 1.0
-        energy = np.maximum(_sums(past), _WINDOW * _SILENCE**2)  # what was hardly audible explains nothing
-        product = _correlate(past, self._near)
+        energy = np.maximum(energies(past, _WINDOW), _WINDOW * _SILENCE**2)  # what was hardly audible explains nothing
+        product = correlate(past, self._near)
         likeness = np.abs(product) / np.sqrt(energy * float(np.dot(self._near, self._near)) + 1.0)
         best = int(likeness.argmax())
         lag = len(past) - _WINDOW - best + shortest
@@ -130,18 +130,6 @@ def _decimate(pcm: Pcm, factor: int) -> Wave:
 
 def _rms(wave: Wave) -> float:
     return float(np.sqrt(np.dot(wave, wave) / max(1, len(wave))))
-
-
-def _sums(past: Wave) -> Wave:
-    """Energy of each stretch as long as the window."""
-    total = np.concatenate(([0.0], np.cumsum(past.astype(np.float64) ** 2)))
-    return np.asarray(total[_WINDOW:] - total[:-_WINDOW], np.float32)
-
-
-def _correlate(past: Wave, near: Wave) -> Wave:
-    size = 1 << (len(past) + len(near) - 1).bit_length()
-    spectrum = np.fft.rfft(past, size) * np.conj(np.fft.rfft(near, size))
-    return np.asarray(np.fft.irfft(spectrum, size)[: len(past) - len(near) + 1], np.float32)
 
 
 class EchoingSpeaker:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from bot.guesses import Patience
 from bot.mind import Mind
@@ -40,7 +40,8 @@ class Guess:
 class Foresight:
     """`bot.guesses.Patience` that shows every guess at a turn while the silence behind it is waited for.
 
-    `sift` is shown all guesses, `watch` those with words, `think` only those that may be whole.
+    `sift` is shown all guesses, `watch` those with words, `think` only those that may be whole. What is known of the
+    voice goes on as it came.
     """
 
     def __init__(self, patience: Patience) -> None:
@@ -49,22 +50,14 @@ class Foresight:
         self.watch: Callable[[str], None] | None = None
         self.sift: Callable[[str], None] | None = None
 
-    def __call__(
-        self,
-        expect: Expect,
-        text: str,
-        finished: float | None = None,
-        ending: float = 1.0,
-        onward: float | None = None,
-        /,
-    ) -> float:
+    def __call__(self, expect: Expect, text: str, /, *voice: Any) -> float:
         if self.sift is not None:
             self.sift(text)
         if self.watch is not None and text:
             self.watch(text)
         if self.think is not None and text and expect.kind not in _SPELLED:
             self.think(text)
-        return self._patience(expect, text, finished, ending, onward)
+        return self._patience(expect, text, *voice)
 
 
 class Thinking:

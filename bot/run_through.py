@@ -19,13 +19,13 @@ log = logging.getLogger("leadline.preload")
 
 _AT: Final = 1_800_000_000.0
 _SAID: Final = (
-    *(
-        "Yeah, sure.",
-        "About twenty five people.",
-        "Around five thousand dollars.",
-        "Probably in the next three months.",
-    ),
-    *("Yes, I am.", "It's two oh two, five five five, zero one eight nine.", "Yes, that's right."),
+    "Yeah, sure.",
+    "About twenty five people.",
+    "Around five thousand dollars.",
+    "Probably in the next three months.",
+    "Yes, I am.",
+    "It's two oh two, five five five, zero one eight nine.",
+    "Yes, that's right.",
 )
 _NUMBERS: Final = ("+12025550142", "+12025550100")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,19 @@ def decibels(samples: Samples, frame: int) -> npt.NDArray[np.float32]:
     """RMS of each whole frame of `frame` samples, in dBFS (floor about -100)."""
     whole = samples[: len(samples) // frame * frame].reshape(-1, frame)
     return np.asarray(10.0 * np.log10((whole**2).mean(axis=1) + 1e-10), dtype=np.float32)
+
+
+def correlate(past: npt.NDArray[Any], near: npt.NDArray[Any]) -> Samples:
+    """The product of `near` with each stretch of `past` that is as long, earliest first."""
+    size = 1 << (len(past) + len(near) - 1).bit_length()
+    spectrum = np.fft.rfft(past, size) * np.conj(np.fft.rfft(near, size))
+    return np.asarray(np.fft.irfft(spectrum, size)[: len(past) - len(near) + 1], np.float32)
+
+
+def energies(past: npt.NDArray[Any], window: int) -> Samples:
+    """The energy of each stretch of `window` samples, earliest first."""
+    total = np.concatenate(([0.0], np.cumsum(past.astype(np.float64) ** 2)))
+    return np.asarray(total[window:] - total[:-window], np.float32)
 
 
 def trim(samples: Samples, rate: int, *, lead_s: float = 0.005, tail_s: float = 0.05) -> Samples:

@@ -51,9 +51,8 @@ class Transcript:
     confidence: float  #: exp(mean log-probability per token), the digits' bonus included, hotwords' not; 0..1
     biased: bool = False  #: a hotword was completed: then a low confidence is normal
     ending: float = 1.0  #: how sure the last word is, 0..1; little where "and" or "or" would fit as well
-    onward: float | None = (
-        None  #: how probable "and", "or" or, in a single word's place, "um" was there; None: not known
-    )
+    #: How probable "and", "or" or, in a single word's place, "um" was there; None: not known.
+    onward: float | None = None
 
 
 class Recogniser(Protocol):
